@@ -2,12 +2,14 @@
 #'
 #' @param object The result of [fine_tune()].
 #' @param type `"training"`: loss and accuracy of the training and the validation images by epoch,
-#'   and the epoch that is kept (Figures 7.4 and 7.5 of *Images as Data*). `"scores"`: the scores of
+#'   and the epoch that is kept (Figures 7.4 and 7.5 of *Images as Data*). With folds, each fold has
+#'   a thin line, and a thick line is their mean. `"scores"`: the scores of
 #'   each label with 95% intervals, which are wide for few images. `"confusion"`: the confusion
 #'   matrix of each label.
 #' @param ... For `"training"`: further models to draw beside this one, such as those of a grid. The
 #'   panels have the names of the arguments, or else show the settings in which the models differ.
-#' @param split For `"confusion"`: the images to use, `"test"`, `"val"` or `"train"`.
+#' @param split For `"confusion"`: the images to use, `"test"`, `"val"`, `"train"` or `"fold"`. By
+#'   default `"test"`, or `"fold"`, the out-of-fold predictions, for a model with folds.
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -20,12 +22,12 @@
 autoplot.imagestrata_model <- function(object,
                                        type = c("training", "scores", "confusion"),
                                        ...,
-                                       split = "test") {
+                                       split = NULL) {
   type <- rlang::arg_match(type)
   if (type != "training") {
     check_dots(...)
   }
-  check_unused(type == "confusion", 'type = "confusion"', split = if (!missing(split)) split)
+  check_unused(type == "confusion", 'type = "confusion"', split = split)
   switch(type,
     training = plot_training(object, ...),
     scores = plot_scores(object),
@@ -36,25 +38,28 @@ autoplot.imagestrata_model <- function(object,
 plot_training <- function(...) {
   models <- name_models(list(...))
   history <- dplyr::bind_rows(lapply(models, tidy), .id = "model")
+  history$fold <- if ("fold" %in% names(history)) history$fold else NA_integer_
   points <- dplyr::bind_rows(
     dplyr::mutate(history, measure = "Loss", value = .data$loss),
     dplyr::mutate(history, measure = "Accuracy", value = .data$accuracy)
   )
   points$measure <- factor(points$measure, c("Loss", "Accuracy"))
   points$model <- factor(points$model, names(models))
-  points$split <- factor(names_of_splits[points$split], names_of_splits)
-  kept <- tibble::tibble(
-    model = factor(names(models), names(models)),
-    epoch = vapply(models, \(model) as.double(glance(model)$best_epoch), 1)
-  )
+  points$split <- factor(names_of_splits[points$split], names_of_splits[c("train", "val")])
+  kept <- dplyr::bind_rows(lapply(models, kept_epochs), .id = "model")
+  kept$model <- factor(kept$model, names(models))
+  single <- points[is.na(points$fold), ]
   ggplot2::ggplot(points, ggplot2::aes(.data$epoch, .data$value, colour = .data$split)) +
     ggplot2::geom_vline(
       ggplot2::aes(xintercept = .data$epoch),
-      data = kept, colour = colours[["soft"]], linetype = "dotted"
+      data = kept[is.na(kept$fold), ], colour = colours[["soft"]], linetype = "dotted"
     ) +
     ggplot2::geom_blank(data = dplyr::mutate(points[1, ], value = 0)) +
-    ggplot2::geom_line(linewidth = 0.7, na.rm = TRUE) +
-    ggplot2::geom_point(size = if (max(points$epoch) > 25) 0.6 else 1.2, na.rm = TRUE) +
+    folds_layers(points[!is.na(points$fold), ], kept) +
+    ggplot2::geom_line(data = single, linewidth = 0.7, na.rm = TRUE) +
+    ggplot2::geom_point(
+      data = single, size = if (max(points$epoch) > 25) 0.6 else 1.2, na.rm = TRUE
+    ) +
     ggplot2::facet_grid(
       ggplot2::vars(.data$measure),
       if (length(models) > 1) ggplot2::vars(.data$model),
@@ -64,16 +69,44 @@ plot_training <- function(...) {
       breaks = \(limits) whole_breaks(limits, if (length(models) > 1) 4 else 8)
     ) +
     ggplot2::scale_colour_manual(values = split_colours) +
-    ggplot2::labs(
-      x = "Epoch", y = NULL, colour = NULL,
-      caption = "Dotted line: the epoch that is kept, with the lowest validation loss"
-    ) +
+    ggplot2::labs(x = "Epoch", y = NULL, colour = NULL, caption = training_note(points)) +
     theme_strata() +
     ggplot2::theme(
       strip.placement = "outside",
       strip.text.y.left = ggplot2::element_text(hjust = 0.5),
       panel.spacing.y = grid::unit(1, "lines")
     )
+}
+
+# The epoch that is kept: one, or one for each fold.
+kept_epochs <- function(model) {
+  kept <- as.integer(unlist(from_json(model$training)[["best_epoch"]]))
+  tibble::tibble(epoch = kept, fold = if (has_folds(model)) seq_along(kept) else NA_integer_)
+}
+
+# Thin lines of folds with the epochs that are kept, and thick ones of their means.
+folds_layers <- function(points, kept) {
+  if (nrow(points) == 0) {
+    return(NULL)
+  }
+  dots <- dplyr::semi_join(points, kept, by = c("model", "epoch", "fold"))
+  dots <- dots[dots$split == names_of_splits[["val"]], ]
+  means <- dplyr::group_by(points, .data$model, .data$measure, .data$split, .data$epoch) |>
+    dplyr::summarise(value = mean(.data$value), .groups = "drop")
+  list(
+    ggplot2::geom_line(
+      ggplot2::aes(group = interaction(.data$split, .data$fold)),
+      data = points, linewidth = 0.3, alpha = 0.45, na.rm = TRUE
+    ),
+    ggplot2::geom_point(data = dots, size = 1, alpha = 0.8, na.rm = TRUE),
+    ggplot2::geom_line(data = means, linewidth = 0.9, na.rm = TRUE)
+  )
+}
+
+training_note <- function(points) {
+  folds <- "Thin lines: folds, with a dot at the epoch that is kept; thick lines: their means"
+  line <- "Dotted line: the epoch that is kept, with the lowest validation loss"
+  paste(c(if (anyNA(points$fold)) line, if (!all(is.na(points$fold))) folds), collapse = "\n")
 }
 
 name_models <- function(models, call = rlang::caller_env(2)) {
@@ -130,6 +163,11 @@ plot_scores <- function(object) {
 
 scores_note <- function(object) {
   line <- glance(object)
+  if (has_folds(object)) {
+    return(paste0(
+      "Bars are 95% intervals: out-of-fold predictions of ", count_of(line$n_images, "image")
+    ))
+  }
   tested <- "test" %in% tidy(object, "scores")$split
   paste0(
     "Bars are 95% intervals: ", count_of(line$n_val, "validation image"),
@@ -138,7 +176,10 @@ scores_note <- function(object) {
 }
 
 plot_confusion <- function(object, split) {
-  split <- check_string(split, "split", call = rlang::caller_env())
+  split <- check_string(
+    split %||% if (has_folds(object)) "fold" else "test", "split",
+    call = rlang::caller_env()
+  )
   confusion <- tidy(object, "confusion")
   cells <- dplyr::filter(confusion, .data$split == .env$split)
   if (nrow(cells) == 0) {
@@ -163,8 +204,13 @@ plot_confusion <- function(object, split) {
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
     ggplot2::labs(
       x = "Decision of the model", y = "Label",
-      caption = sprintf(
-        "Number of %s images; shade: share of the row", tolower(names_of_splits[[split]])
+      caption = paste0(
+        if (split == "fold") {
+          "Number of images, by out-of-fold predictions"
+        } else {
+          sprintf("Number of %s images", tolower(names_of_splits[[split]]))
+        },
+        "; shade: share of the row"
       )
     ) +
     ggplot2::theme(

@@ -1,7 +1,7 @@
 #' Find the best threshold of each label
 #'
 #' Finds, for each label, the probability threshold that maximizes a measure on the validation
-#' images.
+#' images or, for a model with folds, on all labelled images by their out-of-fold predictions.
 #'
 #' @param model The result of [fine_tune()], or its folder, for a binary or multilabel task. A
 #'   multiclass task has no threshold: an image gets the most probable class.

@@ -69,9 +69,16 @@ model_title <- function(x) {
   paste0("Fine-tuned ", glance(x)$encoder, ": ", x$task, " (", toString(first), more, ")")
 }
 
+has_folds <- function(x) {
+  "n_folds" %in% names(glance(x))
+}
+
 # The numbers of images, and the accuracy with its interval.
 model_lines <- function(x) {
   line <- glance(x)
+  if (has_folds(x)) {
+    return(fold_lines(x))
+  }
   overall <- dplyr::filter(top_scores(tidy(x, "scores")), .data$measure == "accuracy")
   c(
     sprintf(
@@ -85,7 +92,22 @@ model_lines <- function(x) {
   )
 }
 
-names_of_splits <- c(train = "Training", val = "Validation", test = "Test")
+fold_lines <- function(x) {
+  line <- glance(x)
+  overall <- dplyr::filter(top_scores(tidy(x, "scores")), .data$measure == "accuracy")
+  over <- dplyr::filter(tidy(x, "folds"), .data$measure == "accuracy")[1, ]
+  c(
+    paste0(count_of(line$n_images, "image"), " in ", line$n_folds, " folds"),
+    sprintf(
+      "Out-of-fold accuracy %.2f (95%% interval %.2f to %.2f; in single folds %.2f to %.2f)",
+      overall$estimate, overall$conf.low, overall$conf.high, over$lowest, over$highest
+    )
+  )
+}
+
+names_of_splits <- c(
+  train = "Training", val = "Validation", test = "Test", fold = "Out of fold"
+)
 
 # The scores of all labels together; a binary task has one label only.
 top_scores <- function(scores) {

@@ -72,9 +72,11 @@ new_result <- function(sent, class, main, ...) {
 #' - `glance()` of embeddings: `n_images`, `width`, `encoder`, `n_failures`.
 #' - `tidy()` of embeddings: `image_id`, `path` and `reason` of each image that failed.
 #' - `glance()` of a model: `task`, `encoder`, `n_labels`, `n_train`, `n_val`, `n_test`, `epochs`,
-#'   `best_epoch`, and accuracy and F1 of the validation and test images.
+#'   `best_epoch`, and accuracy and F1 of the validation and test images. With folds: `task`,
+#'   `encoder`, `n_labels`, `n_folds`, `n_images`, `epochs`, and accuracy and F1 out of fold.
 #' - `tidy()` of a model: `epoch`, `split` (`"train"`, `"val"`), `loss`, `accuracy`, `precision`,
-#'   `recall`, `f1`. Those of `"train"` were measured during the epoch, on augmented images.
+#'   `recall`, `f1`. Those of `"train"` were measured during the epoch, on augmented images. With
+#'   folds, `fold` is the one that the network leaves out.
 #' - `tidy(x, "scores")` of a model: `split`, `label` (`"(all)"` for all labels together),
 #'   `measure`, `estimate`, `conf.low` and `conf.high` (95%), and `n`, the number of decisions that
 #'   the estimate is based on. For `"(all)"`, accuracy is the share of correct decisions; the others
@@ -82,11 +84,15 @@ new_result <- function(sent, class, main, ...) {
 #'   recall (no image has the label) counts as 0. Intervals are Wilson's; that of F1 is transformed
 #'   from the interval of the Jaccard coefficient; that of `"(all)"` treats the decisions about one
 #'   image as a unit.
+#' - `tidy(x, "folds")` of a model with folds: `label`, `measure`, and its `mean`, `lowest` and
+#'   `highest` value over the folds in which it is defined, of which there are `n_folds`.
 #' - `tidy(x, "confusion")` of a model: `split`, `label`, `truth`, `decision`, `n`.
 #' - `augment()` of a model: `image_id`, `path`, `split`, `label`, `truth`, `probability`,
-#'   `decision` for all images with labels, one row per image and label.
+#'   `decision` for all images with labels, one row per image and label. With folds, `split` is
+#'   `"fold"`, and the prediction is that of the network that left out `fold`.
 #' - `tidy()` of [rating_means()], [rating_gaps()], [topic_prevalence()], [topic_gaps()] and
-#'   [label_shares()]: the table, with the item, dimension or topic as first column `term`, which packages that plot and tabulate models expect.
+#'   [label_shares()]: the table, with the item, dimension or topic as first column `term`, which
+#'   packages that plot and tabulate models expect.
 #' - `tidy()` of labels ([label_ratings()], [consensus()]): the counts of the rule that made
 #'   them.
 #'

@@ -5,7 +5,9 @@
 #' areas support the label most.
 #'
 #' @details A heat map shows which areas the network uses, not why it uses them. It is coarse: in
-#' most networks the maps have 7 by 7 fields.
+#' most networks the maps have 7 by 7 fields. A model with folds shows the network that has not seen
+#' the label of an image (or of a copy of it), and for other images the mean of the maps of all
+#' networks.
 #'
 #' @param images Images, as in [embed_images()]; or rows of the result of [predict_labels()] or of
 #'   `augment(model)`, such as the mistakes.

@@ -20,7 +20,9 @@
 #'
 #' @section Use of the splits: The training images train the network. The validation images decide
 #'   which epoch is kept, and the best thresholds. The test images are used once, at the end, so
-#'   only the test scores are unbiased. Copies and near-copies always stay in the same split.
+#'   only the test scores are unbiased. Copies and near-copies always stay in the same split. With
+#'   `folds`, all scores are those of out-of-fold predictions: of networks that have not seen the
+#'   label.
 #'
 #' @param images Images, as in [embed_images()]. Images without a label are left out.
 #' @param labels The labels, see below. By default (`NULL`) the names of the folders.
@@ -66,6 +68,13 @@
 #'   train all epochs.
 #' @param split Shares of the training, validation and test images, by default
 #'   `c(0.6, 0.2, 0.2)`; the last may be 0. The split is stratified by label.
+#' @param folds Train this many networks, 2 to 20, each on all folds but one, so that every labelled
+#'   image gets a prediction of a network that has not seen its label (cross-fitting). All labels are
+#'   then used for training and for the test, but training takes as many times longer. `split` is
+#'   then the shares of training and validation among the images outside a fold, by default
+#'   `c(0.75, 0.25, 0)`, and the labels have no column `split`. Folds are stratified by label; copies
+#'   and near-copies are in the same fold. Predictions that correct estimates for their own errors
+#'   need this (Zrnic and Candes 2024).
 #' @param precision,device See [embed_images()].
 #' @param seed Seed for the split, the augmentation, the order of the images and the new layer.
 #' @param out Folder for the model and for the state of training after each epoch: an interrupted
@@ -81,7 +90,8 @@
 #'   [glance()][tidiers] a summary in one row; [augment()][tidiers] the decisions for every labelled
 #'   image. [autoplot()][autoplot.imagestrata_model] and [plot_mistakes()] draw figures;
 #'   [predict()][predict_labels] labels new images. All tables are in the object, which `saveRDS()`
-#'   stores; the network's weights are in `out`.
+#'   stores; the network's weights are in `out`. With `folds`, `tidy(fit, "folds")` has mean and range
+#'   of the scores over the folds.
 #' @family fine-tuning
 #' @export
 #' @examples
@@ -119,6 +129,7 @@ fine_tune <- function(images,
                       class_weights = FALSE,
                       early_stopping = NULL,
                       split = NULL,
+                      folds = NULL,
                       precision = "auto",
                       device = "auto",
                       seed = 0,

@@ -6,7 +6,8 @@
 #' @param model The result of [fine_tune()], or its folder.
 #' @param out File in which the figure is also stored, in its original size: a name that ends in
 #'   `.png`, `.pdf` or `.svg`. (`ggsave()` scales it to the size of its page.)
-#' @param split The images to use: `"test"`, `"val"` or `"train"`.
+#' @param split The images to use: `"test"`, `"val"`, `"train"` or `"fold"`. By default `"test"`, or
+#'   `"fold"`, the out-of-fold predictions, for a model with folds.
 #' @param label The label whose mistakes are drawn. By default all labels.
 #' @param n_images Number of images per row.
 #' @inheritParams scan_images
@@ -16,11 +17,13 @@
 #' @export
 #' @examplesIf imagestrata_ready()
 #' plot_mistakes(demo_model(), n_images = 5)
-plot_mistakes <- function(model, out = NULL, split = "test", label = NULL, n_images = 10, ...) {
+plot_mistakes <- function(model, out = NULL, split = NULL, label = NULL, n_images = 10, ...) {
   check_dots(...)
   sent <- send_model(model)
   if (inherits(model, "imagestrata_model")) {
     sent <- list(kind = "model", path = sent$path, predictions = encode_table(augment(model)))
   }
-  draw_picture("plot_mistakes", check_arguments(model = sent, split = check_string(split, "split")))
+  draw_picture("plot_mistakes", check_arguments(
+    model = sent, split = if (!is.null(split)) check_string(split, "split")
+  ))
 }

@@ -13,7 +13,9 @@ party_colours <- c(Democrat = "#1f5fa8", Republican = "#d6403a", Independent = "
 
 other_colours <- c("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#595959")
 
-split_colours <- c(Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36")
+split_colours <- c(
+  Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36", "Out of fold" = "#2b2f36"
+)
 
 # Estimates from labels: in grey, the corrected one is the darkest.
 method_colours <- c(

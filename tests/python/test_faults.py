@@ -86,6 +86,7 @@ STEPS = {
     "tag by a service": "scan a few",
     "fine-tune": None,
     "fine-tune the last layer": None,
+    "fine-tune with folds": None,
     "predict": "fine-tune",
     "tune-model": None,
     "extract-frames": None,
@@ -178,6 +179,7 @@ class World:
             ],
             "fine-tune": teach,
             "fine-tune the last layer": [*teach, "--freeze", "backbone"],
+            "fine-tune with folds": [*teach, "--freeze", 4, "--folds", 2],
             "predict": [
                 *("predict", self.few, "--model", out, "-q"),
                 *("--out", out.with_name(f"{out.name}-labels") / "labels.csv"),

@@ -252,8 +252,8 @@ class TestTraining:
             raise AssertionError("trained again")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("imagestrata.finetune.job._learn_all", never)
-            patch.setattr("imagestrata.finetune.job._learn_head", never)
+            patch.setattr("imagestrata.finetune.job.WholeNetwork", never)
+            patch.setattr("imagestrata.finetune.job.LastLayer", never)
             turned = dict(reversed(grid.items()))
             again = tune_model(folder, labels, weights=weights, out=tmp_path, grid=turned, **given)
         assert again["loss"].tolist() == table["loss"].tolist()

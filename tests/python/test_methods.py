@@ -209,6 +209,18 @@ def test_a_last_layer_alone_is_no_fine_tuned_network(tmp_path):
     assert "We trained a new last layer for the encoder hog on 12 images with labels" in text
 
 
+def test_folds_are_described(tmp_path):
+    counts = {"best_epoch": [2, 3], "fold": 40, "n_folds": 2}
+    settings = {"encoder": "resnet18", "folds": 2, "epochs": 3, "split": [0.75, 0.25, 0]}
+    written(tmp_path, "fine-tune", settings, **counts)
+    text = methods_paragraph(tmp_path)
+    assert (
+        "We fine-tuned the network resnet18 on 40 images with labels in 2 folds: a network was "
+        "trained for each fold on the images outside it"
+    ) in text
+    assert "(cross-fitting, Zrnic and Candes 2024) (epochs = 3; split = 0.75, 0.25, 0)." in text
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A small run that was really made: 12 pictures, one of them twice, and a broken one."""

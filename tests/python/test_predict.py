@@ -70,7 +70,7 @@ def with_predictions(model: FineTunedModel, truth, probability) -> FineTunedMode
     )
     tables = {name: getattr(model, name) for name in ("history", "scores", "confusion")}
     return FineTunedModel(
-        model.task, model.labels, tables | {"predictions": predictions}, model.head,
+        model.task, model.labels, tables | {"predictions": predictions}, model.heads,
         model.encoder, model.training, model.folder,
     )  # fmt: skip
 
@@ -216,7 +216,7 @@ class TestExplanations:
     def test_heat_is_where_the_label_is(self, model):
         """A network whose one map is redness: the heat lies on the red half."""
         seer = object.__new__(_Seer)
-        seer._model, seer._settings = model, {"name": "toy"}
+        seer._task, seer.settings = model.task, {"name": "toy"}
         backbone = torch.nn.Sequential(
             torch.nn.Conv2d(3, 1, 16, stride=16, bias=False), torch.nn.AdaptiveAvgPool2d(1),
             torch.nn.Flatten(),

@@ -130,6 +130,51 @@ toy_model <- function(folder = "/models/crowd", ...) {
   new_model(toy_model_sent(...), folder)
 }
 
+# A model of two folds of four images.
+toy_fold_model <- function(folder = "/models/folds") {
+  measures <- c("accuracy", "precision", "recall", "f1")
+  history <- tibble::tibble(
+    epoch = rep(rep(1:3, each = 2), 2), split = rep(c("train", "val"), 6),
+    loss = c(0.7, 0.6, 0.5, 0.45, 0.4, 0.5, 0.8, 0.7, 0.6, 0.6, 0.5, 0.4),
+    accuracy = c(0.5, 0.5, 0.75, 0.5, 1, 0.5, 0.5, 0.5, 0.5, 0.5, 1, 1),
+    precision = 0.5, recall = 0.75, f1 = 0.6, fold = rep(1:2, each = 6)
+  )
+  scores <- tibble::tibble(
+    split = "fold", label = "crowd", measure = measures, estimate = c(0.75, 0.5, 1, 2 / 3),
+    conf_low = 0.3, conf_high = 0.95, n = c(4L, 2L, 1L, 2L)
+  )
+  confusion <- tibble::tibble(
+    split = "fold", label = "crowd", truth = c("yes", "yes", "no", "no"),
+    decision = rep(c("yes", "no"), 2), n = c(1L, 0L, 1L, 2L)
+  )
+  predictions <- tibble::tibble(
+    image_id = letters[1:4], path = paste0("/p/", letters[1:4], ".jpg"), split = "fold",
+    fold = c(1L, 1L, 2L, 2L), label = "crowd", truth = c(1L, 0L, 0L, 0L),
+    probability = c(0.9, 0.6, 0.2, 0.1), decision = c(TRUE, TRUE, FALSE, FALSE)
+  )
+  folds <- tibble::tibble(
+    label = "crowd", measure = measures, mean = c(0.75, 0.5, 1, 2 / 3),
+    lowest = c(0.5, 0.5, 1, 2 / 3), highest = c(1, 0.5, 1, 2 / 3), n_folds = c(2L, 1L, 1L, 1L)
+  )
+  line <- tibble::tibble(
+    task = "binary", encoder = "hog", n_labels = 1L, n_folds = 2L, n_images = 4L, epochs = 3L,
+    fold_accuracy = 0.75, fold_f1 = 2 / 3
+  )
+  sent <- list(
+    task = "binary", labels = "crowd",
+    tables = lapply(
+      list(
+        history = history, scores = scores, confusion = confusion, predictions = predictions,
+        folds = folds, summary = line
+      ),
+      encode_table
+    ),
+    encoder = '{"name": "hog"}',
+    training = '{"settings": {"encoder": "hog", "folds": 2}, "best_epoch": [2, 3]}'
+  )
+  new_model(sent, folder)
+}
+
 toy_label_ratings <- function() {
   data.frame(
     image_id = c("a", "b", "c", "d", "d", "e"),

@@ -29,3 +29,23 @@ test_that("a confusion shows the split that was asked for, if the model looked a
     autoplot(toy_model(), "scores", toy_model())
   })
 })
+
+test_that("folds have thin lines and dots, and their means thick ones", {
+  drawn <- autoplot(toy_fold_model())
+  kinds <- vapply(drawn$layers, \(layer) class(layer$geom)[[1]], "")
+  dots <- drawn$layers[[which(kinds == "GeomPoint")[1]]]$data
+  expect_setequal(dots$epoch, c(2, 3))
+  expect_equal(nrow(dots), 4)
+  means <- drawn$layers[[utils::tail(which(kinds == "GeomLine"), 2)[1]]]$data
+  first <- dplyr::filter(means, .data$measure == "Loss", .data$split == "Validation")
+  expect_equal(first$value, c(0.65, 0.525, 0.45))
+  expect_match(drawn$labels$caption, "^Thin lines: folds")
+  both <- autoplot(toy_model(), "training", folds = toy_fold_model())
+  expect_match(both$labels$caption, "^Dotted line.*\nThin lines")
+  expect_no_error(ggplot2::ggplot_build(both))
+  expect_match(autoplot(toy_fold_model(), "scores")$labels$caption, "out-of-fold .* 4 images")
+  expect_match(autoplot(toy_fold_model(), "confusion")$labels$caption, "out-of-fold")
+  expect_error(
+    autoplot(toy_fold_model(), "confusion", split = "test"), "no results for the split"
+  )
+})

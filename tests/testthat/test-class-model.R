@@ -30,6 +30,18 @@ test_that("tidy, glance and augment give the tables of the contract", {
   expect_error(tidy(fit, "weights"), "must be one of")
 })
 
+test_that("a model with folds shows its out-of-fold scores", {
+  fit <- toy_fold_model()
+  expect_snapshot({
+    fit
+    summary(fit)
+  })
+  expect_named(
+    tidy(fit, "folds"), c("label", "measure", "mean", "lowest", "highest", "n_folds")
+  )
+  expect_equal(unique(augment(fit)$split), "fold")
+})
+
 test_that("a model needs its folder, and says what to do where it is gone", {
   expect_snapshot(error = TRUE, {
     send_model(toy_model())

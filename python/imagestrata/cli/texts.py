@@ -173,6 +173,7 @@ HELP = {
     "find_images.n": "The number of images of each cluster, picture or text.",
     "find_images.order": "The order in a cluster: typical, atypical, doubtful or random.",
     "fine_tune.batch_size": "The number of images in a training step.",
+    "fine_tune.folds": "The number of networks, each trained on all folds but one.",
     "fine_tune.labels": "A CSV file with labels; by default the names of folders are the labels.",
     "fine_tune.preset": '"element" for the settings of *Images as Data*.',
     "fine_tune.step_size": "The number of epochs after which the learning rate falls.",

@@ -100,7 +100,8 @@ def embed_images(
     model : FineTunedModel or path, optional
         A model that :func:`imagestrata.fine_tune` returned, or its folder. Its network
         computes the vectors; ``encoder``, ``weights``, ``resize``, ``precision`` and ``seed``
-        are ignored.
+        are ignored. A model with folds is refused unless its networks share an encoder
+        (``freeze="backbone"``): the vectors of different networks are not comparable.
     weights : path or str, optional
         A file with the network's weights (.pth, .pt or .safetensors), with or without a last
         layer, for any number of classes; or the name of published weights such as

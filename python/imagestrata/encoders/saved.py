@@ -58,8 +58,25 @@ def write_encoder(
 _SIDES, _MOST = ("input_size", "short_side"), 1_000_000
 
 
+#: The folder of the first network of a model with folds.
+FIRST_FOLD = "fold-01"
+
+
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Return the folder of a network of a model with folds."""
+    return folder / f"fold-{fold:02d}"
+
+
 def read_encoder(folder: Path) -> SavedEncoder:
     """Read an encoder that :func:`write_encoder` stored."""
+    if (folder / FIRST_FOLD).is_dir():
+        n = len([*folder.glob("fold-*")])
+        raise ImagestrataError(
+            f"The model in {quote(folder)} consists of {n} networks, one for each fold, whose "
+            "vectors are not comparable.",
+            f"Call {verb('predict_labels')}, which takes the mean of their probabilities. For "
+            f"vectors, fine-tune one network, without {arg('folds')}.",
+        )
     settings: dict[str, Any] = read_json(folder / "encoder.json")
     sizes = [settings.get("width"), *(settings[name] for name in _SIDES if name in settings)]
     if not all(type(size) is int and 0 < size < _MOST for size in sizes):
@@ -86,7 +103,8 @@ def model_folder(model: Any) -> Path:
         )
     folder = check_path("model", given)
     for place in (folder, folder / "model"):
-        if (place / "model.json").is_file() and (place / "encoder.json").is_file():
+        encoders = (place / "encoder.json", place / FIRST_FOLD / "encoder.json")
+        if (place / "model.json").is_file() and any(one.is_file() for one in encoders):
             return place
     raise ImagestrataError(
         f"There is no fine-tuned model in {quote(folder)}.",

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImagestrataError, plural
 from ..finetune.predict import as_model
-from ..finetune.split import SPLITS
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import quote
 from .tiles import MOST_ROWS, draw_tiles, shortened
+from .training import shown_split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ def plot_mistakes(
     model: Any,
     out: str | os.PathLike[str] | None = None,
     *,
-    split: str = "test",
+    split: str | None = None,
     label: str | None = None,
     n_images: int = 10,
 ) -> Figure:
@@ -38,7 +38,8 @@ def plot_mistakes(
     model : FineTunedModel or path
     out : path, optional
         File for the figure, with a name that ends in .png, .pdf or .svg.
-    split : {"test", "val", "train"}, default "test"
+    split : {"test", "val", "train", "fold"}, optional
+        By default "test", or "fold", the out-of-fold predictions, for a model with folds.
     label : str, optional
         The label to show; by default all labels with mistakes.
     n_images : int, default 10
@@ -56,7 +57,7 @@ def plot_mistakes(
         file cannot be written.
     """
     model = as_model(model)
-    check_choice("split", split, SPLITS)
+    split = shown_split(model, split)
     n_images = check_int("n_images", n_images, minimum=1, maximum=50)
     if label is not None:
         check_choice("label", label, model.labels)

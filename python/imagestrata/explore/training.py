@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ImagestrataError
 from ..finetune.model import FineTunedModel
 from ..finetune.predict import as_model
-from ..finetune.split import SPLITS
+from ..finetune.split import FOLD, SPLITS
 from ..validate import check_choice
 from ..verbs import public
 from ..wording import arg, quote
@@ -37,7 +37,8 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
     Returns
     -------
     matplotlib.figure.Figure
-        6.5 inches wide; a dotted line marks the epoch that is kept.
+        6.5 inches wide; a dotted line marks the epoch that is kept. With folds, each fold has a
+        thin line on which a dot marks the epoch that is kept, and a thick line is their mean.
 
     Raises
     ------
@@ -52,13 +53,19 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
         for row, (name, one) in zip(panels, models.items(), strict=True):
             for axes, measure in zip(row, ("loss", "accuracy"), strict=True):
                 for split, colour in (("train", MAIN), ("val", BRIGHT)):
-                    seen = one.history[one.history["split"] == split]
-                    axes.plot(seen["epoch"], seen[measure], color=colour, label=_NAMES[split])
-                kept = one.training["best_epoch"]
-                axes.axvline(kept, color=SOFT, linestyle=":", linewidth=0.9)
+                    _draw_course(axes, one, split, measure, colour)
                 axes.set_title(f"{name}: {measure}" if name else measure.capitalize())
             row[0].set_ylim(bottom=0)
             row[1].set_ylim(min(0.5, one.history["accuracy"].min()), 1)
+            if one.folds is not None:
+                row[0].annotate(
+                    "thin lines: folds\ndots: epochs that are kept", (1, 0.96),
+                    xycoords="axes fraction", color=SOFT, fontsize=7, va="top", ha="right",
+                )  # fmt: skip
+                continue
+            kept = one.training["best_epoch"]
+            for axes in row:
+                axes.axvline(kept, color=SOFT, linestyle=":", linewidth=0.9)
             late = kept > one.history["epoch"].max() / 2
             row[0].annotate(
                 f"epoch {kept} kept", (kept, 0.96), (-3 if late else 3, 0),
@@ -76,7 +83,7 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
 
 @public
 def plot_confusion(
-    model: Any, out: str | os.PathLike[str] | None = None, *, split: str = "test"
+    model: Any, out: str | os.PathLike[str] | None = None, *, split: str | None = None
 ) -> Figure:
     """Draw the confusion of classes or labels.
 
@@ -85,7 +92,8 @@ def plot_confusion(
     model : FineTunedModel or path
     out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
-    split : {"test", "val", "train"}, default "test"
+    split : {"test", "val", "train", "fold"}, optional
+        By default "test", or "fold", the out-of-fold predictions, for a model with folds.
 
     Returns
     -------
@@ -99,12 +107,10 @@ def plot_confusion(
         If there is no such model, it has no such split, or the file cannot be written.
     """
     model = as_model(model)
-    check_choice("split", split, SPLITS)
+    split = shown_split(model, split)
     seen = model.confusion[model.confusion["split"] == split]
     if seen.empty:
-        raise ImagestrataError(
-            f"This model has no images in the split {quote(split)}.", f"Try {arg('split', 'val')}."
-        )
+        raise no_split(model, split)
     tables = {name: _matrix(table) for name, table in seen.groupby("label", sort=False)}
     columns = min(4, len(tables))
     rows = -(-len(tables) // columns)
@@ -134,6 +140,39 @@ def plot_confusion(
             axes.set_ylabel("truth")
         drawn.tight_layout()
     return drawn
+
+
+def shown_split(model: FineTunedModel, split: str | None) -> str:
+    """Return the split to draw: by default the test images, or the out-of-fold predictions."""
+    if split is None:
+        return "test" if model.folds is None else FOLD
+    return check_choice("split", split, (*SPLITS, FOLD))
+
+
+def no_split(model: FineTunedModel, split: str) -> ImagestrataError:
+    """Return the error for a split that the model does not have."""
+    other = "val" if model.folds is None else FOLD
+    return ImagestrataError(
+        f"This model has no images in the split {quote(split)}.", f"Try {arg('split', other)}."
+    )
+
+
+def _draw_course(axes: Any, model: FineTunedModel, split: str, measure: str, colour: str) -> None:
+    """Draw the course of a measure; with folds, a thin line for each and a thick one for the mean.
+
+    A dot marks the epoch that is kept for a fold.
+    """
+    seen = model.history[model.history["split"] == split]
+    if model.folds is None:
+        axes.plot(seen["epoch"], seen[measure], color=colour, label=_NAMES[split])
+        return
+    for fold, course in seen.groupby("fold"):
+        axes.plot(course["epoch"], course[measure], color=colour, linewidth=0.6, alpha=0.45)
+        if split == "val":
+            kept = course[course["epoch"] == model.training["best_epoch"][int(fold) - 1]]
+            axes.plot(kept["epoch"], kept[measure], "o", color=colour, markersize=2.5, alpha=0.8)
+    mean = seen.groupby("epoch")[measure].mean()
+    axes.plot(mean.index, mean, color=colour, label=f"{_NAMES[split]}, mean of folds")
 
 
 def _named(model: Any) -> dict[str, FineTunedModel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.duplicates import eye_hash
 from ..corpus.pictures import File, files_of, scanned_picture
 from ..encoders.registry import DEFAULT_ENCODER, is_network, load_network
 from ..encoders.saved import read_encoder
@@ -20,9 +22,10 @@ from ..progress import Progress
 from ..verbs import public
 from ..wording import quote
 from ..work import Failed, open_work
-from .model import FineTunedModel
+from .model import FineTunedModel, Head
 from .predict import as_model
-from .task import probabilities
+from .seen import Seen, read_seen
+from .task import Floats, probabilities
 
 if TYPE_CHECKING:
     import torch
@@ -84,6 +87,9 @@ def explain_labels(
     -----
     A heat map shows which regions the network uses, not why it uses them. Its resolution is
     low (7 x 7 for most networks). It is computed in float32.
+
+    A model with folds shows the network that has not seen the label of an image (or of a copy of
+    it), and for other images the mean of the maps of all networks.
     """
     from ..encoders.inference import pick_device
 
@@ -94,9 +100,14 @@ def explain_labels(
         )
     files = _files(images, progress)
     folder = make_folder(out)
-    seer = _Seer(model, pick_device(device))
+    place = pick_device(device)
+    seers = [
+        _Seer(model, place, model.networks[number % len(model.networks)], head)
+        for number, head in enumerate(model.heads)
+    ]
+    draw = partial(_draw, model, seers, read_seen(model), label, folder)
     with open_work("Explaining", len(files), progress, waiting_threads=1) as work:
-        looks = work.each(partial(seer.explain, label, folder), files)
+        looks = work.each(draw, files)
         rows = [
             {"image_id": image_id, "path": path}
             | ({"reason": seen.reason} if isinstance(seen, Failed) else seen)
@@ -116,10 +127,44 @@ def _files(images: Any, progress: Progress) -> list[tuple[str, str]]:
     return files_of(images.drop_duplicates("image_id"))
 
 
+def _draw(
+    model: FineTunedModel,
+    seers: Sequence[_Seer],
+    seen: Seen,
+    label: str | None,
+    folder: Path,
+    file: File,
+) -> dict[str, Any]:
+    """Explain one picture, and write the heat map."""
+    from ..encoders.network import input_square
+
+    picture = scanned_picture(file)
+    if seen.folds is not None:
+        (row,) = seen.find([file[0]], [eye_hash(picture)])
+        seers = seers if row < 0 else [seers[seen.folds[row] - 1]]
+    square = input_square(picture, seers[0].settings)
+    looks = [seer.look(square) for seer in seers]
+    probability = np.mean([one for one, _ in looks], axis=0)
+    column = int(probability.argmax()) if label is None else model.labels.index(label)
+    heat = np.mean([_scaled(heat_of(column)) for _, heat_of in looks], axis=0)
+    name = model.labels[column]
+    safe = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
+    target = folder / f"{file[0]}-{safe}.png"
+    write_bytes(target, _overlay(square, heat))
+    return {"label": name, "probability": float(probability[column]), "overlay": str(target)}
+
+
+def _scaled(heat: Floats) -> Floats:
+    """Return a heat map whose highest value is 1, unless all are 0."""
+    return heat / heat.max() if heat.max() > 0 else heat
+
+
 class _Seer:
     """A network with the heat maps of its labels."""
 
-    def __init__(self, model: FineTunedModel, device: torch.device) -> None:
+    def __init__(
+        self, model: FineTunedModel, device: torch.device, folder: Path, head: Head
+    ) -> None:
         import torch
 
         if not is_network(model.encoder["name"]):
@@ -128,39 +173,33 @@ class _Seer:
                 "network that can be fine-tuned and has no feature maps.",
                 f"Fine-tune a network, such as {quote(DEFAULT_ENCODER)}.",
             )
-        settings = read_encoder(model.folder).settings
-        backbone, self._settings = load_network(
+        settings = read_encoder(folder).settings
+        backbone, self.settings = load_network(
             settings["name"], weights=settings["weights"], resize=settings["resize"]
         )
         self._backbone = backbone.eval().requires_grad_(False).to(device)
-        self._model = model
-        weight, bias = (torch.from_numpy(array).to(device) for array in model.head)
-        self._weight, self._bias = weight, bias
+        self._task = model.task
+        self._weight, self._bias = (torch.from_numpy(array).to(device) for array in head)
         self._device = device
 
-    def explain(self, label: str | None, folder: Path, file: File) -> dict[str, Any]:
-        """Explain one picture, and write the heat map."""
+    def look(self, square: NDArray[np.uint8]) -> tuple[Floats, Callable[[int], Floats]]:
+        """Return the probabilities of a square, and a function of a label for its heat map."""
         import torch
 
-        from ..encoders.network import input_square
-
-        square = input_square(scanned_picture(file), self._settings)
         pixels = torch.tensor(square).to(self._device)
         mean, sd = (
-            torch.tensor(self._settings[name], device=self._device) for name in ("mean", "sd")
+            torch.tensor(self.settings[name], device=self._device) for name in ("mean", "sd")
         )
         batch = ((pixels / 255 - mean) / sd).permute(2, 0, 1)[None].requires_grad_()
         maps, outputs = self._maps(batch)
-        probability = probabilities(self._model.task, outputs.detach().cpu().numpy())[0]
-        column = probability.argmax() if label is None else self._model.labels.index(label)
-        raised = outputs[0, _output(self._model.task, int(column))]
-        (gradient,) = torch.autograd.grad(raised, maps)
-        heat = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu()[0]
-        name = self._model.labels[int(column)]
-        safe = "".join(letter if letter.isalnum() else "-" for letter in name)[:40]
-        target = folder / f"{file[0]}-{safe}.png"
-        write_bytes(target, _overlay(square, heat.detach().cpu().numpy()))
-        return {"label": name, "probability": float(probability[column]), "overlay": str(target)}
+
+        def heat_of(column: int) -> Floats:
+            raised = outputs[0, _output(self._task, column)]
+            (gradient,) = torch.autograd.grad(raised, maps)
+            heat = (gradient.mean(dim=(2, 3), keepdim=True) * maps).sum(dim=1).relu()[0]
+            return np.asarray(heat.detach().cpu().numpy())
+
+        return probabilities(self._task, outputs.detach().cpu().numpy())[0], heat_of
 
     def _maps(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the network's last maps (1, channels, height, width), and its outputs."""
@@ -183,7 +222,7 @@ class _Seer:
 
         if not seen or isinstance(self._backbone, VisionTransformer):
             raise ImagestrataError(
-                f"{quote(self._settings['name'])} has no maps with a channel per feature, as "
+                f"{quote(self.settings['name'])} has no maps with a channel per feature, as "
                 "convolutional networks do, so Grad-CAM does not apply.",
                 f"Fine-tune a convolutional network, such as {quote(DEFAULT_ENCODER)}.",
             )
@@ -204,8 +243,9 @@ def _overlay(pixels: NDArray[np.uint8], heat: NDArray[np.float32]) -> bytes:
 
     square = Image.fromarray(pixels)
     size = square.size
-    scaled = heat / heat.max() if heat.max() > 0 else heat
-    smooth = Image.fromarray(scaled.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(_scaled(heat).astype(np.float32)).resize(
+        size, Image.Resampling.BICUBIC
+    )
     colours = matplotlib.colormaps["turbo"](np.clip(np.asarray(smooth), 0, 1))[..., :3]
     hot = Image.fromarray((255 * colours).astype(np.uint8))
     both = Image.new("RGB", (2 * size[0] + 8, size[1]), "white")

@@ -30,6 +30,7 @@ from ..validate import (
 )
 from ..verbs import public
 from ..wording import arg, quote
+from .folds import FEWEST, MOST
 from .job import BACKBONE, fine_tune_labelled
 from .labels import Labelled, check_labels, label_images
 from .model import FineTunedModel
@@ -43,6 +44,10 @@ DEFAULTS: dict[str, Any] = {
     "max_gradient_norm": 5.0,
     "split": (0.6, 0.2, 0.2),
 }
+
+#: Default shares of training and validation among the images outside a fold: as without folds.
+FOLD_SPLIT = (0.75, 0.25, 0.0)
+
 PRESETS: dict[str, dict[str, Any]] = {
     "element": {
         "batch_norm": "batch",
@@ -86,6 +91,7 @@ def fine_tune(
     class_weights: bool = False,
     early_stopping: int | None = None,
     split: Sequence[float] | None = None,
+    folds: int | None = None,
     precision: str = "auto",
     device: str = "auto",
     seed: int = 0,
@@ -185,6 +191,14 @@ def fine_tune(
         label. Copies and near-copies always stay in the same split. The Element uses 20% for
         validation and no test. But the validation images choose the epoch, so only the test
         figures, which are computed once, are unbiased. The last share may be 0.
+    folds : int, optional
+        Train this many networks, 2 to 20, each on all folds but one, so that every labelled
+        image gets a prediction of a network that has not seen its label (cross-fitting). All
+        labels are then used for training and for the test, but training takes as many times
+        longer. ``split`` is then the shares of training and validation among the images outside
+        a fold, by default (0.75, 0.25, 0), and the labels have no column ``split``. Folds are
+        stratified by label; copies and near-copies are in the same fold. Predictions that correct
+        estimates for their own errors need this (Zrnic and Candes 2024).
     precision : {"auto", "bfloat16", "float32"}, default "auto"
     device : str, default "auto"
         See :func:`imagestrata.embed_images`.
@@ -230,7 +244,7 @@ def fine_tune(
         dropout=dropout, optimizer=optimizer, learning_rate=learning_rate, momentum=momentum,
         batch_size=batch_size, epochs=epochs, step_size=step_size, gamma=gamma,
         max_gradient_norm=max_gradient_norm, class_weights=class_weights,
-        early_stopping=early_stopping, split=split, precision=precision, seed=seed,
+        early_stopping=early_stopping, split=split, folds=folds, precision=precision, seed=seed,
     )  # fmt: skip
     overwrite = check_bool("overwrite", overwrite)
     check_images(images, out)
@@ -239,6 +253,11 @@ def fine_tune(
         # Missing weights are reported before thousands of files are read.
         load_network(encoder, weights=weights, resize=resize)
     labelled = labelled_images(images, labels, task, out, overwrite, progress, engine)
+    if folds is not None and "split" in labelled.images:
+        raise ImagestrataError(
+            f"The labels have a column 'split', which {arg('folds', folds)} would not use.",
+            f"Drop the column, or leave out {arg('folds')}.",
+        )
     return fine_tune_labelled(
         labelled, settings, weights, device=device, test=True, out=out, overwrite=overwrite,
         progress=progress, engine=engine,
@@ -254,6 +273,7 @@ def check_settings(
     freeze: str | int,
     precision: str,
     seed: int,
+    folds: int | None = None,
     **given: Any,
 ) -> dict[str, Any]:
     """Check and return all arguments that decide the result, with a preset's values filled in."""
@@ -266,6 +286,10 @@ def check_settings(
     if isinstance(limit, str) and limit == "auto":
         left_out.add("max_gradient_norm")
     given |= {name: known[name] for name in left_out}
+    if folds is not None:
+        folds = check_int("folds", folds, minimum=FEWEST, maximum=MOST)
+        if "split" in left_out and preset is None:
+            given["split"] = FOLD_SPLIT
     settings = deciding_arguments(encoder, weights, resize, precision, seed)
     if isinstance(freeze, str):
         if freeze not in ("none", BACKBONE):
@@ -298,6 +322,14 @@ def check_settings(
         "early_stopping": None,
         "max_gradient_norm": None,
     }
+    if folds is not None:
+        settings["folds"] = folds
+        if settings["split"][2]:
+            raise ImagestrataError(
+                f"With {arg('folds', folds)}, each fold is the test of a network, so there are no "
+                f"other test images; {arg('split')} is {quote(tuple(given['split']))}.",
+                f"Give shares of training and validation, such as {arg('split', FOLD_SPLIT)}.",
+            )
     if given["max_gradient_norm"] is not None:
         settings["max_gradient_norm"] = _positive("max_gradient_norm", given["max_gradient_norm"])
     for name in ("batch_size", "epochs", "step_size"):

@@ -32,13 +32,17 @@ def look(
     engine: Any,
 ) -> Embeddings:
     """Return vectors and perceptual hashes, see :mod:`~imagestrata.encoders.together`."""
-    saved = read_encoder(model.folder)
+    saved = [read_encoder(folder) for folder in model.networks]
     settings = {
         "name": TOGETHER,
-        "width": saved.settings["width"] + EYE_WIDTH,
-        "encoders": [saved.settings],
+        "width": sum(one.settings["width"] for one in saved) + EYE_WIDTH,
+        "encoders": [one.settings for one in saved],
     }
-    state = {f"0.{name}": array for name, array in saved.state.items()}
+    state = {
+        f"{number}.{name}": array
+        for number, one in enumerate(saved)
+        for name, array in one.state.items()
+    }
     return embed_for(
         None, images, SavedEncoder(settings, state), device=device, batch_size=batch_size,
         progress=progress, engine=engine,

@@ -19,8 +19,9 @@ from ..verbs import public
 from ..wording import arg, quote
 from .job import HALF
 from .looking import look, read_eyes
-from .model import FineTunedModel, outputs_to_probabilities
-from .seen import read_seen
+from .model import FineTunedModel
+from .seen import Seen, read_seen
+from .split import FOLD
 from .task import Floats, decide
 
 #: Value of ``threshold`` that chooses each label's threshold on the validation images.
@@ -74,6 +75,14 @@ def predict_labels(
         If there is no such model, another model made the embeddings, a threshold is not
         between 0 and 1, or the thresholds do not fit the model's labels.
 
+    Notes
+    -----
+    With ``folds``, an image without a label gets the mean probability of all networks. This is
+    cross-fitting: each network, and thus their mean, then errs on new images as the networks err
+    on the labels that they have not seen, so that estimates from the predictions can be corrected
+    by these errors (Zrnic and Candes 2024, "Cross-prediction-powered inference", PNAS 121). Each
+    picture is decoded once for all networks.
+
     Warns
     -----
     UserWarning
@@ -86,13 +95,15 @@ def predict_labels(
     eyes: Sequence[int | None] | None
     if isinstance(images, Embeddings):
         found = images
-        probability = model.probabilities(images)
+        model.check_vectors(images)
+        matrix = images.matrix
         eyes = None if seen.eyes is None else read_eyes(images.images, progress, engine)
     else:
         found = look(images, model, device, batch_size, progress, engine)
-        probability = outputs_to_probabilities(model.task, found.matrix[:, :-EYE_WIDTH], model.head)
+        matrix = found.matrix[:, :-EYE_WIDTH]
         eyes = eyes_in(found.matrix).tolist()
     rows = seen.find(found.images["image_id"], eyes)
+    probability = _unseen(model, seen, model.by_network(matrix), found.images["image_id"], rows)
     split = np.where(rows >= 0, seen.splits[rows], None)
     decision = decide(model.task, probability, thresholds)
     n_labels = len(model.labels)
@@ -117,6 +128,8 @@ def predict_labels(
 @public
 def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
     """Find for each label the threshold with the best measure on the validation images.
+
+    For a model with folds, it is found on all labelled images, by their out-of-fold predictions.
 
     Parameters
     ----------
@@ -148,14 +161,15 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
             "Classes have no thresholds: an image gets the most probable class.",
             "Use the column 'probability' to select reliable cases.",
         )
-    validated = model.predictions[model.predictions["split"] == "val"].dropna(subset="truth")
+    which = "val" if model.folds is None else FOLD
+    validated = model.predictions[model.predictions["split"] == which].dropna(subset="truth")
     rows = []
     for label in model.labels:
         one = validated[validated["label"] == label]
         truth, probability = one["truth"].to_numpy(dtype=bool), one["probability"].to_numpy()
         if truth.all() or not truth.any():
             raise ImagestrataError(
-                f"{truth.sum()} of {plural(len(truth), 'validation image')} have the label "
+                f"{truth.sum()} of {plural(len(truth), _KINDS[which])} have the label "
                 f"{quote(label)}: a threshold needs images with and without it.",
                 f"Use a number, such as {arg('threshold', 0.5)}.",
             )
@@ -179,6 +193,26 @@ def calibrate_thresholds(model: Any, *, measure: str = "f1") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _unseen(
+    model: FineTunedModel, seen: Seen, each: Floats, image_ids: pd.Series[str], rows: Any
+) -> Floats:
+    """Return probabilities: of networks that have not seen the image, if there are folds.
+
+    A labelled image has its out-of-fold prediction, a copy of one that of the same network. Any
+    other image has the mean over all networks, so that the errors of the out-of-fold predictions
+    estimate the errors of its prediction: see :func:`predict_labels`.
+    """
+    probability = np.mean(each, axis=0, dtype=np.float32)
+    if seen.folds is None:
+        return probability
+    copies = np.flatnonzero(rows >= 0)
+    probability[copies] = each[seen.folds[rows[copies]] - 1, copies]
+    stored = model.predictions.pivot(index="image_id", columns="label", values="probability")
+    known = np.flatnonzero(image_ids.isin(stored.index))
+    probability[known] = stored.loc[image_ids.iloc[known], model.labels].to_numpy(np.float32)
+    return probability
+
+
 def as_model(model: Any) -> FineTunedModel:
     """Return the model, or load it from a folder."""
     return model if isinstance(model, FineTunedModel) else FineTunedModel.load(model)
@@ -198,6 +232,8 @@ def _balanced_accuracy(truth: Any, decided: Any) -> Any:
     spared = (~truth & ~decided).sum(axis=0) / (~truth).sum(axis=0)
     return (found + spared) / 2
 
+
+_KINDS = {"val": "validation image", FOLD: "labelled image"}
 
 _MEASURES = {"f1": _f1, "accuracy": _accuracy, "balanced_accuracy": _balanced_accuracy}
 

@@ -13,7 +13,7 @@ from ..corpus.near import first_near
 from ..provenance import read_table
 from .model import FineTunedModel
 from .pictures import NEAR
-from .split import SPLITS
+from .split import FOLD, SPLITS
 
 
 class Seen(NamedTuple):
@@ -21,6 +21,8 @@ class Seen(NamedTuple):
 
     image_ids: pd.Index
     splits: NDArray[np.object_]
+    #: With folds: the fold of each image, whose network has not seen it.
+    folds: NDArray[np.int64] | None
     #: Perceptual hashes; None in a model of an older version, which did not store them.
     eyes: NDArray[np.uint64] | None
 
@@ -42,11 +44,11 @@ class Seen(NamedTuple):
 
 
 def seen_images(images: pd.DataFrame) -> pd.DataFrame:
-    """Return the table to store: ``image_id``, ``split``, ``eye`` (hexadecimal), by split."""
-    order = images["split"].map({name: place for place, name in enumerate(SPLITS)})
+    """Return the table to store: ``image_id``, ``split``, any ``fold``, ``eye``, by split."""
+    order = images["split"].map({name: place for place, name in enumerate((*SPLITS, FOLD))})
     table = images.assign(eye=[f"{eye:016x}" for eye in images["eye"]], order=order)
     table = table.sort_values("order", kind="stable", ignore_index=True)
-    return table[["image_id", "split", "eye"]]
+    return table[["image_id", "split", *({"fold"} & {*table}), "eye"]]
 
 
 def read_seen(model: FineTunedModel) -> Seen:
@@ -57,4 +59,5 @@ def read_seen(model: FineTunedModel) -> Seen:
         eyes = np.array([int(eye, 16) for eye in table["eye"]], dtype=np.uint64)
     else:
         table, eyes = model.predictions.drop_duplicates("image_id"), None
-    return Seen(pd.Index(table["image_id"]), table["split"].to_numpy(dtype=object), eyes)
+    folds = table["fold"].to_numpy(dtype=np.int64) if "fold" in table else None
+    return Seen(pd.Index(table["image_id"]), table["split"].to_numpy(dtype=object), folds, eyes)

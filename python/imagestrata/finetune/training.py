@@ -7,7 +7,7 @@ import json
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,6 +31,9 @@ State: TypeAlias = dict[str, Tensor]
 
 #: Function that makes the input of some examples for training (True) or evaluation.
 Load: TypeAlias = Callable[[Sequence[int], bool], Callable[[], Tensor]]
+
+#: The name of the step that progress shows.
+TRAINING = "Training"
 
 _EVALUATION_BATCH = 16
 
@@ -84,6 +87,7 @@ def train(
     dtype: torch.dtype,
     folder: Path | None,
     progress: Progress,
+    advance: Callable[..., None] | None = None,
 ) -> Trained:
     """Train by gradient descent; the epoch with the lowest validation loss is kept.
 
@@ -106,6 +110,8 @@ def train(
     folder : Path or None
         Folder in which the state after every epoch is stored.
     progress : bool or callable
+    advance : callable, optional
+        Shows the progress of several trainings, in place of ``progress``.
     """
     model.to(device)
     if dtype == torch.bfloat16 or device.type == "cuda":
@@ -122,10 +128,8 @@ def train(
     if recipe.class_weights:
         weights = torch.from_numpy(class_weights(task, truth[train_rows])).to(device)
     compute = _Passes(model, load, task, truth, weights, recipe.max_gradient_norm, device, dtype)
-    with (
-        track(progress, "Training", recipe.epochs, "epochs") as advance,
-        _reproducible(recipe.seed) as restart,
-    ):
+    shown = nullcontext(advance) if advance else track(progress, TRAINING, recipe.epochs, "epochs")
+    with shown as advance, _reproducible(recipe.seed) as restart:
         advance(memory.epoch, already=True)
         while memory.epoch < recipe.epochs and not _is_over(memory, recipe):
             restart(memory.epoch)

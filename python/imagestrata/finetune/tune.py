@@ -32,6 +32,7 @@ ELEMENT_GRID: dict[str, list[Any]] = {
 #: Arguments that are not settings of a model.
 _FIXED = {
     "images", "labels", "task", "seed", "device", "out", "overwrite", "progress", "engine",
+    "folds",
 }  # fmt: skip
 #: The arguments of fine_tune() that are settings of a model.
 _DEFAULTS = {

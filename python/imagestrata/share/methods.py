@@ -193,8 +193,6 @@ def _filled(template: str, entry: Entry) -> str:
 
 #: Sentences with counts. Settings that they do not mention follow in parentheses.
 _TEMPLATES = {
-    "fine-tune": "We {trained} {encoder} on {train:image} with labels, used {val} for validation "
-    "and {test} for the test, and kept epoch {best_epoch}",
     "describe": "{asked} to describe {images:image} in words",
     "tag": "{asked} for labels of {images:image}, of which {without} received none",
     "read": "Tesseract {tesseract} found text in {with_text} of {images:image}",
@@ -204,6 +202,27 @@ _TEMPLATES = {
     "that {raters_per_group:respondent} of each group {rate} each image",
     "tune": "We compared {n_candidates:clustering} by their {measure} on {n_pairs:judged pair}",
 }
+
+
+#: Of the step "fine-tune", without folds and with folds.
+_FINE_TUNED = (
+    "We {trained} {encoder} on {train:image} with labels, used {val} for validation and {test} for "
+    "the test, and kept epoch {best_epoch}"
+)
+_FOLDED = (
+    "We {trained} {encoder} on {fold:image} with labels in {n_folds:fold}: a network was trained "
+    "for each fold on the images outside it, in part for validation, so that each labelled image "
+    "has a prediction of a network that has not seen its label; other images have the mean "
+    "probability of all networks (cross-fitting, Zrnic and Candes 2024)"
+)
+
+
+def _fine_tune(entry: Entry, _: Path) -> str:
+    settings = entry["settings"]
+    if "folds" not in settings:
+        return _filled(_FINE_TUNED, entry)
+    told = {name: value for name, value in settings.items() if name != "folds"}
+    return _filled(_FOLDED, {**entry, "settings": told})
 
 
 def _scan(entry: Entry, _: Path) -> str:
@@ -425,6 +444,7 @@ _SENTENCES: dict[str, Callable[[Entry, Path], str]] = {
     "scan": _scan,
     "embed": _embed,
     "cluster": _cluster,
+    "fine-tune": _fine_tune,
     "edit": _edit,
     "group": _group,
     "sample": _sample,
