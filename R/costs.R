@@ -1,19 +1,21 @@
 #' Estimate the work of annotators or the costs of a service
 #'
-#' Counts the respondents and ratings that packets require, or estimates the costs of descriptions
-#' or tags. Nothing is sent.
+#' Counts the respondents and ratings that packets require, or estimates the costs of descriptions,
+#' tags or answers of a model. Nothing is sent.
 #'
 #' @param x Packets, from [assign_annotators()] or [reassign()]; or images, as for
 #'   [describe_images()] and [tag_images()].
 #' @param provider For images: the model or service, from [model_server()], [local_model()] or
-#'   [rekognition()]. The estimate uses its `price`, and for descriptions its `tokens_per_image`.
+#'   [rekognition()]. The estimate uses its `price`, and for models its `tokens_per_image`.
 #' @param out For images: the run folder of the descriptions or tags. Answers that it already holds
 #'   cost nothing more, and their numbers of tokens replace `tokens_per_image`.
 #' @param n_items For packets: number of items on which each image is rated; by default the ten
 #'   emotions.
-#' @param prompt,max_tokens,temperature,side For descriptions: as in [describe_images()]. With
-#'   `max_tokens = NULL` the estimate assumes 1,000 tokens per answer, or as many as the longest
+#' @param prompt,max_tokens,temperature,side For descriptions: as in [describe_images()]; all but
+#'   `prompt` also for answers. With `max_tokens = NULL` the estimate assumes 1,000 tokens per answer, or as many as the longest
 #'   answer in `out`.
+#' @param labels,question,questions,meaning As in [tag_images()], for the costs of a model's answers
+#'   instead of descriptions. More attempts after invalid answers cost more.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble.
@@ -22,7 +24,7 @@
 #'     `n_images`, `smallest` and `largest` (packet, in images), `n_images_rated` (an image counts
 #'     once for each respondent who rates it) and `n_ratings` (that number times the items).
 #'   - For images: one row with `n_images`; `n_answered`, the images with an answer in `out`;
-#'     `cost`, the estimate for the others; `spent`, the costs so far. For descriptions also the
+#'     `cost`, the estimate for the others; `spent`, the costs so far. For models also the
 #'     largest `tokens_in` and `tokens_out` of the others.
 #' @family verbs
 #' @export
@@ -40,6 +42,10 @@ costs <- function(x,
                   max_tokens = 300,
                   temperature = NULL,
                   side = 512,
+                  labels = NULL,
+                  question = NULL,
+                  questions = NULL,
+                  meaning = "denotative",
                   progress = TRUE,
                   ...) {
   check_dots(...)
@@ -51,6 +57,8 @@ costs <- function(x,
   decode_table(call_verb(
     "costs",
     x = if ("packet_id" %in% names(x)) encode_table(x) else send(x, "x"),
-    provider = if (!is.null(provider)) send_provider(provider, "provider")
+    provider = if (!is.null(provider)) send_provider(provider, "provider"),
+    labels = send_named_texts(labels, "labels"),
+    questions = send_questions(questions)
   ))
 }

@@ -25,7 +25,8 @@
 #'   than 50 MB are not read.
 #' @inheritParams scan_images
 #'
-#' @returns A list of class `imagestrata_server`, for [describe_images()] and [embed_text()].
+#' @returns A list of class `imagestrata_server`, for [describe_images()], [tag_images()] and
+#'   [embed_text()].
 #' @family words
 #' @export
 #' @examples
@@ -112,7 +113,7 @@ reveal <- function(holder, call = rlang::caller_env()) {
 #'   takes minutes instead of seconds.
 #' @inheritParams scan_images
 #'
-#' @returns A list of class `imagestrata_local_model`, for [describe_images()].
+#' @returns A list of class `imagestrata_local_model`, for [describe_images()] and [tag_images()].
 #' @family words
 #' @export
 #' @examples

@@ -52,8 +52,11 @@ print.imagestrata_rekognition <- function(x, ...) {
   invisible(x)
 }
 
-# The name of a classifier, or a service with the keys in R's environment.
+# The name of a classifier, a model, or a service with the keys in R's environment.
 send_tagger <- function(x, name, call = rlang::caller_env()) {
+  if (inherits(x, c("imagestrata_server", "imagestrata_local_model"))) {
+    return(send_model_of_words(x, name, call))
+  }
   if (!inherits(x, "imagestrata_rekognition")) {
     return(check_string(x, name, call = call))
   }

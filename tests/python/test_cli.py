@@ -94,12 +94,13 @@ FILLED = {
     "methods": {"run", "results"},
     "share": {"run", "out", "ratings"},
     "sweep": {"embeddings", "out"},
-    "tag": {"images", "classifier", "out", "operation"},
+    "tag": {"images", "classifier", "out", "operation", "model", "api_key"},
     "tune": {"answers", "files", "pairs", "embeddings", "out"},
 }
 #: Filled for one of several verbs of a command.
 FOR_ONE = {("run", "cluster_images", "encoder"), ("run", "cluster_images", "weights"),
-           ("tag", "Rekognition", "min_confidence")}  # fmt: skip
+           ("tag", "Rekognition", "min_confidence"), ("tag", "ModelServer", "price"),
+           ("tag", "ModelServer", "timeout")}  # fmt: skip
 
 
 def every_argument():

@@ -37,7 +37,10 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (reduce, ("reduce_embeddings",), ()),
     (describe, ("describe_images", "ModelServer", "LocalModel"), ("api_key",)),
     (read_text, ("read_text",), ()),
-    (tag, ("tag_images", "Rekognition"), ("operation", "Rekognition.min_confidence")),
+    (tag, ("tag_images", "Rekognition", "ModelServer"), (
+        "operation", "Rekognition.min_confidence", "model", "ModelServer.price",
+        "ModelServer.timeout", "api_key",
+    )),
     (embed_text, ("embed_text",), ()),
     (fine_tune, ("fine_tune",), ()),
     (predict, ("predict_labels",), ()),

@@ -22,7 +22,7 @@ import imagestrata
 from ..progress import Progress, json_lines
 from .config import read_config
 from .output import show
-from .run_folder import read_codes, read_grid
+from .run_folder import read_codes, read_grid, read_questions
 from .texts import help_of
 
 Folder = Annotated[
@@ -65,7 +65,11 @@ _BROUGHT = frozenset({
     "ratings", "run", "sample", "several", "tuned",
 })  # fmt: skip
 #: Arguments without a type for a shell, and the functions that read them.
-_READERS: dict[str, Callable[[Any], Any]] = {"codes": read_codes, "grid": read_grid}
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "codes": read_codes,
+    "grid": read_grid,
+    "questions": read_questions,
+}
 _PLAIN: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
 _NONE = "none"
 

@@ -149,6 +149,16 @@ def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> lis
 
 def read_grid(path: str) -> Any:
     """The settings to compare, from a JSON file."""
+    return _read_json("The grid", path, '{"k": [10, 15], "similarity_threshold": [0.03, 0.05]}')
+
+
+def read_questions(path: str) -> Any:
+    """The questions to a model, from a JSON file."""
+    example = '{"protest": "Is it a protest?", "place": ["Where is it?", ["street", "indoors"]]}'
+    return _read_json("The file of questions", path, example)
+
+
+def _read_json(what: str, path: str, example: str) -> Any:
     from ..tables import text_of
 
     text = text_of(path)
@@ -156,8 +166,8 @@ def read_grid(path: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise ImagestrataError(
-            f"The grid {quote(path)} cannot be read ({error}).",
-            'Give a JSON file such as {"k": [10, 15], "similarity_threshold": [0.03, 0.05]}.',
+            f"{what} {quote(path)} cannot be read ({error}).",
+            f"Give a JSON file such as {example}.",
         ) from None
 
 

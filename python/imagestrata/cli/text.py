@@ -67,21 +67,31 @@ def tag(
     classifier: Annotated[
         str,
         typer.Option(
-            help="A network with classes, clip:NAME with --label, rekognition:labels or "
-            "rekognition:celebrities."
+            help="A network with classes; clip:NAME with --label; server:MODEL or local:MODEL with "
+            "--question; rekognition:labels or rekognition:celebrities."
         ),
     ] = "efficientnet_lite0",
+    token_price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="The prices of a million tokens, sent and answered, of a server."),
+    ] = None,
     folder: Folder = None,
 ) -> Said:
-    """Tag images with the labels of a pretrained classifier, and count the labels."""
+    """Tag images with the labels of a pretrained classifier or model, and count the labels.
+
+    Without --consent, nothing is sent to a service or a server on another machine; the message
+    reports what would be sent and its cost.
+    """
     from ..files import write_table
 
-    service, _, operation = classifier.partition(":")
-    asked = (
-        imagestrata.Rekognition(operation, **settings("Rekognition"))
-        if service == "rekognition"
-        else classifier
-    )
+    service, _, name = classifier.partition(":")
+    asked: Any = classifier
+    if service == "rekognition":
+        asked = imagestrata.Rekognition(name, **settings("Rekognition"))
+    elif service == "server":
+        asked = imagestrata.ModelServer(name, price=token_price, **settings("ModelServer"))
+    elif service == "local":
+        asked = imagestrata.LocalModel(name)
     tags = imagestrata.tag_images(
         pictures(images, folder), asked, **settings("tag_images", out=out)
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from ..errors import ImagestrataError
 from ..progress import Progress
+from ..text.coder import coder_costs
 from ..text.describe import PROMPT, description_costs
 from ..text.local import LocalModel
 from ..text.rekognition import Rekognition
@@ -31,6 +33,10 @@ def costs(
     max_tokens: int | None = 300,
     temperature: float | None = None,
     side: int = 512,
+    labels: Any = None,
+    question: str | None = None,
+    questions: Mapping[str, Any] | None = None,
+    meaning: str = "denotative",
     progress: Progress = True,
 ) -> pd.DataFrame:
     """Count the ratings that packets need, or estimate the costs of descriptions or tags.
@@ -44,14 +50,14 @@ def costs(
         :func:`describe_images` and :func:`tag_images`.
     provider : ModelServer, LocalModel or Rekognition; optional
         Service that would describe or tag the images. The estimate is computed from its
-        ``price`` and, for descriptions, ``tokens_per_image``. With packets, leave it out.
+        ``price`` and, for models, ``tokens_per_image``. With packets, leave it out.
     out : path, optional
         Folder of the descriptions or tags. Answers that are already there cost nothing, and
         their numbers of tokens replace ``tokens_per_image``.
     n_items : int, default 10
         Packets only: number of items on which each image is rated; by default the ten emotions.
     prompt : str
-        Descriptions only, as the next three: the question to the model.
+        Descriptions only: the request to the model. The next three are also for answers.
     max_tokens : int or None, default 300
         Maximum length of answers. With ``None`` they are assumed to have 1,000 tokens, or
         as many as the longest answer in ``out``.
@@ -59,6 +65,9 @@ def costs(
         Randomness of the answers.
     side : int, default 512
         Longer side of the images that are sent, in pixels; ``tokens_per_image`` depends on it.
+    labels, question, questions, meaning
+        Models only: as in :func:`tag_images`, for the costs of answers instead of descriptions.
+        More attempts after invalid answers cost more.
     progress : bool or callable, default True
         Images only: see :data:`imagestrata.progress.Progress`.
 
@@ -71,7 +80,7 @@ def costs(
 
         **Images.** One row: ``n_images``; ``n_answered``, images with an answer in ``out``;
         ``cost`` of the others; ``spent``, the cost of the existing answers. For
-        descriptions also ``tokens_in`` and ``tokens_out`` of the others, on the assumption
+        models also ``tokens_in`` and ``tokens_out`` of the others, on the assumption
         that every answer has the maximum length. Costs are missing without a price.
 
     Raises
@@ -87,19 +96,32 @@ def costs(
         "temperature": (temperature, None),
         "side": (side, 512),
     }
+    of_questions = {
+        "labels": (labels, None),
+        "question": (question, None),
+        "questions": (questions, None),
+        "meaning": (meaning, "denotative"),
+    }
     if recognise(x) == "packets":
         if provider is not None:
             raise ImagestrataError(
                 f"{arg('provider')} has no effect with a table of packets as {arg('x')}.",
                 "Leave it out, or give images.",
             )
-        check_idle("with packets", out=(out, None), **of_answers)
+        check_idle("with packets", out=(out, None), **of_answers, **of_questions)
         return _packet_costs(x, check_int("n_items", n_items, minimum=1))
     if isinstance(provider, ModelServer | LocalModel):
         check_idle("with images", **of_people)
+        if question is not None or questions is not None:
+            check_idle("with questions", prompt=(prompt, PROMPT))
+            return coder_costs(
+                x, provider, out, labels, question, questions, meaning, max_tokens, temperature,
+                side, progress,
+            )  # fmt: skip
+        check_idle("without a question", **of_questions)
         return description_costs(x, provider, out, prompt, max_tokens, temperature, side, progress)
     if isinstance(provider, Rekognition):
-        check_idle("with a service that tags", **of_people, **of_answers)
+        check_idle("with a service that tags", **of_people, **of_answers, **of_questions)
         return tag_costs(x, provider, out, progress)
     services = f"{verb('ModelServer')}, {verb('LocalModel')} or {verb('Rekognition')}"
     if provider is None:

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from ..errors import ImagestrataError, plural, warn
 from ..tables import check_table, read_texts
 from ..wording import arg, quote, verb
-from .tag_table import softmax
+from .tag_table import label_texts, softmax
 
 Floats = NDArray[np.float64]
 
@@ -87,7 +87,7 @@ def read_truth(
     if isinstance(calibrate, str | os.PathLike):
         calibrate = read_texts(calibrate, ("image_id", "code", "label"))
     table = check_table("calibrate", calibrate, ("image_id", "label"), "consensus")
-    table = table.assign(label=_as_texts(table["label"])).dropna(subset=["image_id", "label"])
+    table = table.assign(label=label_texts(table["label"])).dropna(subset=["image_id", "label"])
     if "code" not in table:
         table = table.assign(code="label")
     table = table.assign(code=table["code"].astype(str))
@@ -271,21 +271,6 @@ def _cross_fitted(
         here = folds == fold
         probabilities[here] = fit(scores[~here], given[~here], weights[~here])(scores[here])
     return probabilities, fit(scores, given, weights)
-
-
-def _as_texts(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Labels as text: "1" and "0" for True and False, no decimals of whole numbers."""
-
-    def plain(one: Any) -> Any:
-        if pd.isna(one):
-            return None
-        if isinstance(one, bool | np.bool_):
-            return _YES if one else _NO
-        if isinstance(one, float | np.floating) and float(one).is_integer():
-            return str(int(one))
-        return str(one)
-
-    return pd.Series([plain(one) for one in labels], index=labels.index, dtype="str")
 
 
 def _fill_choice(

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..corpus.located import reader
-from ..corpus.pictures import plain_jpeg
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..files import make_folder
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..tables import keep_given
-from ..validate import check_bool, check_float, check_int, check_path
+from ..validate import check_bool, check_path
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, quote, verb
 from .answers import Answers
 from .asking import Ask, ask_all, kind_of_reason
+from .chat import (
+    CUT_BY_MODEL,
+    CUT_OFF,
+    Provider,
+    answer_of,
+    chat_request,
+    check_budget,
+    check_limits,
+    check_provider,
+    data_url,
+    interpret,
+    model_costs,
+    most_tokens_in,
+    most_tokens_out,
+    read_chat,
+)
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
 from .origin import texts_fingerprint
@@ -34,28 +47,8 @@ from .server import Connection, ModelServer, Purse, Usage
 if TYPE_CHECKING:
     from PIL import Image
 
-Provider: TypeAlias = ModelServer | LocalModel
-
 #: The prompt of the study that introduced this method; docs/method has its source.
 PROMPT = "Describe the connotative meaning of this image, in one paragraph"
-
-#: Reasons for a missing or incomplete description although the request succeeded.
-EMPTY = "empty answer"
-CUT_OFF = "cut off at max_tokens"
-CUT_BY_MODEL = "cut off at the model's own limit"
-
-#: The assumed length of an answer without a limit, in tokens.
-_UNLIMITED = 1000
-
-_JPEG_QUALITY = 85
-
-#: Short answers that begin with these words are refusals.
-_REFUSAL = re.compile(
-    r"(i['’]?m|i am) (very |really |so )?(sorry|unable|not able)|(my )?(sorry|apologies)\b|"
-    r"i (apologi[sz]e|can ?not|can['’]?t|won['’]?t|will not|do not feel)\b|unfortunately,? i\b",
-    re.IGNORECASE,
-)
-_LONGEST_REFUSAL = 400
 
 _ANSWER = ("description", "reason", "model", "tokens_in", "tokens_out", "cost")
 
@@ -147,7 +140,7 @@ def describe_images(
     )
     overwrite = check_bool("overwrite", overwrite)
     consent = check_bool("consent", consent)
-    budget = _check_budget(budget, provider, settings["max_tokens"])
+    budget = check_budget(budget, provider, settings["max_tokens"])
     step = images_step(out, "describe", settings, images_table, overwrite)
     assert step.folder is not None
     answers = _stored(step.folder, settings)
@@ -210,7 +203,7 @@ def ask_about(
     settings, images = _prepare(
         images, provider, None, prompt, max_tokens, temperature, side, False, progress
     )
-    budget = _check_budget(budget, provider, settings["max_tokens"])
+    budget = check_budget(budget, provider, settings["max_tokens"])
     answers = _stored(make_folder(folder), settings)
     # The longest prompt, for the estimate of the cost.
     longest = settings | {"prompt": max([prompt, *prompts.values()], key=len)}
@@ -248,43 +241,15 @@ def _prepare(
     progress: Progress,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The checked settings that affect an answer, and the usable images."""
-    if not isinstance(provider, ModelServer | LocalModel):
-        raise ImagestrataError(
-            f"{arg('provider')} must be a {verb('ModelServer')} or a {verb('LocalModel')}, not "
-            f"{kind_of(provider)}.",
-            f"For instance {verb('ModelServer', 'gpt-4o-mini')}, or, on your own machine, "
-            f"{verb('ModelServer', 'llava', 'http://localhost:11434/v1')}.",
-        )
+    check_provider("provider", provider)
     if not isinstance(prompt, str) or not prompt.strip():
         raise ImagestrataError(f"{arg('prompt')} must be a text, not {quote(prompt)}.")
-    if temperature is not None:
-        temperature = check_float("temperature", temperature, minimum=0)
     settings = {
         **provider.identity(),
         "prompt": prompt,
-        "max_tokens": None
-        if max_tokens is None
-        else check_int("max_tokens", max_tokens, minimum=1),
-        "temperature": temperature,
-        "side": check_int("side", side, minimum=32, maximum=4096),
+        **check_limits(max_tokens, temperature, side),
     }
     return settings, usable_images(images, out, overwrite, progress)
-
-
-def _check_budget(budget: Any, provider: Provider, max_tokens: int | None) -> float | None:
-    if budget is None:
-        return None
-    if max_tokens is None:
-        raise ImagestrataError(
-            f"{arg('budget')} is {quote(budget)}, but the length of answers is not limited.",
-            f"Limit it, for instance by {arg('max_tokens', 1000)}.",
-        )
-    if provider.price is None:
-        raise ImagestrataError(
-            f"{arg('budget')} is {quote(budget)}, but the price of tokens is unknown.",
-            f"Give the provider's {arg('price')} of a million tokens, sent and answered.",
-        )
-    return check_float("budget", budget, minimum=0)
 
 
 def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
@@ -298,33 +263,7 @@ def _costs(
 ) -> dict[str, Any]:
     """The row of :func:`costs`."""
     answered = int(images["image_id"].isin(answers.found).sum())
-    rest = len(images) - answered
-    tokens_in = rest * _tokens_in(provider, settings, answers)
-    tokens_out = rest * _tokens_out(settings, answers)
-    cost = provider.cost(tokens_in, tokens_out)
-    return {
-        "n_images": len(images),
-        "n_answered": answered,
-        "tokens_in": tokens_in,
-        "tokens_out": tokens_out,
-        "cost": float("nan") if cost is None else cost,
-        "spent": float("nan") if cost is None else answers.spent,
-    }
-
-
-def _tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers) -> int:
-    """The most tokens sent for one image: the most billed so far, otherwise an estimate."""
-    billed = [answer.get("tokens_in") or 0 for answer in answers.found.values()]
-    # A token is about four letters of English, and at least one character of any script.
-    return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
-
-
-def _tokens_out(settings: Mapping[str, Any], answers: Answers) -> int:
-    """The most tokens answered for one image; an estimate if they are not limited."""
-    if settings["max_tokens"] is not None:
-        return int(settings["max_tokens"])
-    billed = [answer.get("tokens_out") or 0 for answer in answers.found.values()]
-    return max(billed, default=0) or _UNLIMITED
+    return model_costs(provider, settings, len(images), answered, answers)
 
 
 def _describe(
@@ -360,7 +299,7 @@ def _describe(
         answers,
         stop,
         side=settings["side"],
-        refused=_answer(None, None, None) | Usage(0, 0)._asdict(),
+        refused=answer_of(None, None, None) | Usage(0, 0)._asdict(),
         concurrency=provider.concurrency,
         what="Describing",
         host=provider.host,
@@ -386,85 +325,26 @@ def _asker(
         def ask_here(picture: Image.Image, image_id: str) -> dict[str, Any]:
             text, cut_off, usage = describer.ask(picture, prompts.get(image_id))
             reason = cut if cut_off else None
-            return _interpret(text, None, reason, settings["model"]) | usage._asdict()
+            return interpret(text, None, reason, settings["model"]) | usage._asdict()
 
         return ask_here
 
-    at_most = Usage(_tokens_in(provider, settings, answers), _tokens_out(settings, answers))
+    at_most = Usage(most_tokens_in(provider, settings, answers), most_tokens_out(settings, answers))
     purse = Purse(budget, answers.spent, answers.add_lost)
     connection = Connection(provider, purse, at_most, stop)
 
     def ask(picture: Image.Image, image_id: str) -> dict[str, Any]:
         prompt = prompts.get(image_id, settings["prompt"])
-        request = _request(_data_url(picture), {**settings, "prompt": prompt}, provider)
+        request = chat_request(data_url(picture), {**settings, "prompt": prompt}, provider)
         answer, usage, cost = connection.ask(
             lambda client: client.chat.completions.create(**request),
-            lambda response: _read(response, cut),
+            lambda response: read_chat(response, cut),
         )
         tokens = {"tokens_in": None, "tokens_out": None} if usage is None else usage._asdict()
         answer = {name: value and provider.without_key(value) for name, value in answer.items()}
         return {**answer, **tokens, "cost": None if provider.price is None else cost}
 
     return ask
-
-
-def _data_url(picture: Image.Image) -> str:
-    """A picture as the data URL of a JPEG without metadata."""
-    data = plain_jpeg(picture, _JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
-
-
-def _request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> dict[str, Any]:
-    # OpenAI's newer models accept only the new name, most other servers only the old one.
-    limit = "max_completion_tokens" if server.host == "api.openai.com" else "max_tokens"
-    content = [
-        {"type": "text", "text": settings["prompt"]},
-        {"type": "image_url", "image_url": {"url": picture}},
-    ]
-    request = {
-        "model": settings["model"],
-        "messages": [{"role": "user", "content": content}],
-    }
-    if settings["max_tokens"] is not None:
-        request[limit] = settings["max_tokens"]
-    if settings["temperature"] is not None:
-        request["temperature"] = settings["temperature"]
-    return request
-
-
-def _read(response: Any, cut: str) -> tuple[dict[str, Any], Usage | None]:
-    """The fields of an answer of the chat interface, and its tokens."""
-    choice = response.choices[0]
-    text = choice.message.content or ""
-    usage = Usage.reported(
-        getattr(response.usage, "prompt_tokens", None),
-        getattr(response.usage, "completion_tokens", None),
-        has_text=bool(text),
-    )
-    refusal = getattr(choice.message, "refusal", None)
-    if choice.finish_reason == "content_filter":
-        refusal = refusal or text or "content filter"
-    reason = cut if choice.finish_reason == "length" else None
-    model = None if response.model is None else str(response.model)
-    return _interpret(text, refusal, reason, model), usage
-
-
-def _interpret(
-    text: str, refusal: str | None, reason: str | None, model: str | None
-) -> dict[str, Any]:
-    """The fields of an answer: a description, unless the text is empty or a refusal."""
-    text = text.strip()
-    if refusal is None and len(text) <= _LONGEST_REFUSAL and _REFUSAL.match(text):
-        refusal = text
-    if refusal is not None:
-        return _answer(None, f"refused: {' '.join(refusal.split())[:200]}", model)
-    if not text:
-        return _answer(None, EMPTY, model)
-    return _answer(text, reason, model)
-
-
-def _answer(description: str | None, reason: str | None, model: str | None) -> dict[str, Any]:
-    return {"description": description, "reason": reason, "model": model}
 
 
 def _table(

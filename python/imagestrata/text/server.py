@@ -344,10 +344,18 @@ class Connection:
         Tokens of one request: an estimate of those sent, the limit of those answered.
     stop : threading.Event
         Set when the work ends early: nothing more is sent then.
+    more_tokens : int
+        By how many tokens the words of a request may exceed those of another.
     """
 
     def __init__(
-        self, server: ModelServer, purse: Purse, at_most: Usage, stop: threading.Event
+        self,
+        server: ModelServer,
+        purse: Purse,
+        at_most: Usage,
+        stop: threading.Event,
+        *,
+        more_tokens: int = 0,
     ) -> None:
         self.server = server
         self.purse = purse
@@ -356,6 +364,7 @@ class Connection:
         self._openai = require("openai", "text", "A model server")
         self._pace = Pace(server.requests_per_minute)
         self._at_most = at_most
+        self._more = more_tokens
         self._seen = 0
 
     def ask(
@@ -430,7 +439,7 @@ class Connection:
 
     def _dearest(self) -> float:
         """The highest possible cost of the next request, by the tokens billed so far."""
-        tokens_in = self._seen or self._at_most.tokens_in
+        tokens_in = self._seen + self._more if self._seen else self._at_most.tokens_in
         return self.server.cost(tokens_in, self._at_most.tokens_out) or 0.0
 
     def _refused(self, error: Any) -> str:

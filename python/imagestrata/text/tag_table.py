@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..errors import ImagestrataError
 from ..tables import with_file
+from ..wording import quote
 
 #: The reason for an image without a tag if no label was confident enough.
 BELOW = "below min_confidence"
@@ -97,9 +99,69 @@ def looked_at(tags: pd.DataFrame) -> pd.Series[bool]:
 def decided(tags: pd.DataFrame) -> pd.DataFrame:
     """Tags with a label only where the tagger decided for it.
 
-    A table that lists the confidence in every label says in ``decision`` which of them hold.
+    A table that lists the confidence in every label says in ``decision`` which of them hold. In a
+    table with a ``code``, such as that of a model, the tag is the code where its label is "1", and
+    otherwise the label.
     """
+    if "code" in tags:
+        return _by_code(tags)
     if "decision" not in tags:
         return tags
     holds = tags["decision"].astype("boolean").fillna(False).astype(bool)
     return tags.assign(label=tags["label"].where(holds))
+
+
+def unanswered(tags: pd.DataFrame) -> set[tuple[str, str]]:
+    """Images and tags of which it is unknown whether they belong together.
+
+    That is the case in a table with a ``code``, where an image has no label of a code.
+    """
+    if "code" not in tags:
+        return set()
+    found = set()
+    for code, rows in tags.groupby("code", sort=False):
+        names = [str(code)] if _is_binary(rows) else rows["label"].dropna().unique()
+        for image_id in rows.loc[rows["label"].isna(), "image_id"].astype(str):
+            found |= {(image_id, str(name)) for name in names}
+    return found
+
+
+def _by_code(tags: pd.DataFrame) -> pd.DataFrame:
+    parts: list[pd.DataFrame] = []
+    names: dict[str, str] = {}
+    for code, rows in tags.groupby("code", sort=False):
+        label = label_texts(rows["label"])
+        if _is_binary(rows):
+            label = label.where(label == "1").replace("1", str(code))
+        for name in label.dropna().unique():
+            other = names.setdefault(name.casefold(), str(code))
+            if other != str(code):
+                raise ImagestrataError(
+                    f"The codes {quote(other)} and {quote(str(code))} have the same answer, "
+                    f"{quote(name)}.",
+                    "Use the rows of one of them at a time.",
+                )
+        parts.append(rows.assign(label=label))
+    return pd.concat(parts).loc[tags.index] if parts and tags.index.is_unique else tags
+
+
+def _is_binary(rows: pd.DataFrame) -> bool:
+    """Whether the labels of a code are yes or no."""
+    if "kind" in rows:
+        return bool((rows["kind"] == "binary").all())
+    return bool(label_texts(rows["label"].dropna()).isin(["1", "0"]).all())
+
+
+def label_texts(labels: pd.Series[Any]) -> pd.Series[Any]:
+    """Labels as text: "1" and "0" for True and False, whole numbers without decimals."""
+
+    def plain(one: Any) -> Any:
+        if pd.isna(one):
+            return None
+        if isinstance(one, bool | np.bool_):
+            return str(int(one))
+        if isinstance(one, float | np.floating) and float(one).is_integer():
+            return str(int(one))
+        return str(one)
+
+    return pd.Series([plain(one) for one in labels], index=labels.index, dtype="str")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +29,13 @@ from ..verbs import public
 from ..wording import arg, quote, verb
 from ..work import warn_of
 from . import remote_tags
+from .coder import code_images
+from .local import LocalModel
 from .origin import texts_fingerprint
 from .rekognition import Rekognition
 from .remote_tags import stored_answers
-from .tag_table import decided, looked_at, softmax, tag_table
+from .server import ModelServer
+from .tag_table import decided, looked_at, softmax, tag_table, unanswered
 from .zero_shot import PREFIX, tag_by_words
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ MOST_TAGS = 5
 @public
 def tag_images(
     images: Any,
-    classifier: str | Rekognition = DEFAULT_ENCODER,
+    classifier: str | Rekognition | ModelServer | LocalModel = DEFAULT_ENCODER,
     *,
     n_tags: int | None = None,
     min_confidence: float = 0.0,
@@ -52,6 +56,12 @@ def tag_images(
     labels: Iterable[str] | Mapping[str, str | Sequence[str]] | None = None,
     exclusive: bool = True,
     calibrate: pd.DataFrame | str | os.PathLike[str] | None = None,
+    question: str | None = None,
+    questions: Mapping[str, Any] | None = None,
+    meaning: str = "denotative",
+    max_tokens: int | None = 300,
+    temperature: float | None = None,
+    side: int = 512,
     resize: str = DEFAULT_RESIZE,
     precision: str = "auto",
     device: str = "auto",
@@ -63,25 +73,28 @@ def tag_images(
     progress: Progress = True,
     engine: Any = None,
 ) -> pd.DataFrame:
-    """Tag every distinct image with the labels of a pretrained classifier.
+    """Tag every distinct image with the labels of a pretrained classifier or model.
 
     With a network, such as the default, no image leaves this machine. With published weights, the
     labels are the 1,000 classes of ImageNet: objects and animals, but few people or events. CLIP
-    (``"clip:ViT-B-32"``) compares the images with ``labels`` in your own words.
+    (``"clip:ViT-B-32"``) compares the images with ``labels`` in your own words. A vision language
+    model (:class:`ModelServer`, :class:`LocalModel`) is a coder, who answers your questions with
+    fixed answers.
 
-    With :class:`Rekognition`, the images go to Amazon for a price, which requires your consent
-    after an estimate of the cost. Each answer is stored in ``out`` as soon as it arrives, and you
-    never pay for an answer twice, even after a kill, if you add images, with ``overwrite`` or
-    another ``n_tags``.
+    With :class:`Rekognition`, the images go to Amazon for a price, and with a server to its
+    machine. This requires your consent after an estimate of the cost. Each answer is stored in
+    ``out`` as soon as it arrives, and you never pay for an answer twice, even after a kill, if you
+    add images, with ``overwrite`` or another ``n_tags``.
 
     Parameters
     ----------
     images : path, list of paths, or DataFrame
         The result of :func:`scan_images`, of which the rows with status ``"ok"`` are used;
         or anything that it takes, which is then scanned first.
-    classifier : str or Rekognition, default "efficientnet_lite0"
+    classifier : str, Rekognition, ModelServer or LocalModel; default "efficientnet_lite0"
         The default, whose weights are installed with this package; the name of a classifier of
-        torchvision; ``"clip:<name>"``, see :func:`list_encoders`; or a service.
+        torchvision; ``"clip:<name>"``, see :func:`list_encoders`; a service; or a vision language
+        model.
     n_tags : int, optional
         The largest number of labels per image: those with the highest confidence. By default 5,
         and with CLIP all labels.
@@ -94,7 +107,8 @@ def tag_images(
         Names of the classes, in order. Required if the weights have other classes than the
         published ones. For CLIP, captions such as ``"a photo of a protest"``, which are taken as
         they are; or a mapping of the name of each label to one or several captions, whose vectors
-        are averaged.
+        are averaged. For a model, the answers to ``question``, or a mapping of each answer to its
+        meaning; without them, the question is one of yes or no.
     exclusive : bool, default True
         CLIP only. Whether each image has one of the labels: their confidences then sum to 1 (a
         softmax with the network's own scale). With False, each label is compared with captions
@@ -105,6 +119,23 @@ def tag_images(
         probabilities: ``image_id`` and ``label``, one of ``labels``; or ``code``, one of
         ``labels``, with the ``label`` 1 or 0. At least ten images; columns of
         :func:`sample_images` become weights. Without it, confidences are only a ranking.
+    question : str, optional
+        Models only, as all arguments to ``side``. A question such as "Does this image show a
+        protest?". The table calls its code "question".
+    questions : mapping, optional
+        Several questions in one request: for each code a question of yes or no, or a question and
+        its answers, ``{"protest": "Does this image show a protest?", "place": ("Where is it?",
+        ["street", "indoors", "cannot tell"])}``.
+    meaning : {"denotative", "connotative"}, default "denotative"
+        Whether the model is told to answer by what is visible, or by what the image suggests to a
+        viewer. ``docs/tagging.md`` has the words.
+    max_tokens : int or None, default 300
+        The longest reply, in tokens; ``None`` for no limit. Models that reason before they answer
+        need more. A ``budget`` requires a limit.
+    temperature : float, optional
+        0 for the likeliest answer; by default the server's own setting.
+    side : int, default 512
+        The longer side of pictures, in pixels. They are sent as JPEG without metadata.
     resize : {"rescale_crop", "squish", "crop", "pad"}, default "rescale_crop"
         How a picture is made square, see :func:`embed_images`.
     precision : {"auto", "bfloat16", "float32"}, default "auto"
@@ -113,16 +144,18 @@ def tag_images(
     device : str, default "auto"
         The device of the network: ``"cpu"``, ``"cuda"``, ...
     batch_size : int, optional
-        The number of images that pass the network together. This argument and those from
-        ``weights`` on are for networks.
+        The number of images that pass the network together. This argument, ``weights`` and those
+        from ``resize`` on are for networks.
     budget : float, optional
-        The highest total cost of all answers of the service in ``out``, in the currency of its
-        ``price``. Repeated attempts count. Nothing is sent beyond the budget.
+        The highest total cost of all answers of the service or model in ``out`` (of a model: to
+        these questions), in the currency of its ``price``. Repeated attempts count. Nothing is
+        sent beyond the budget.
     consent : bool, default False
-        Whether the images may leave this machine. Required for a service.
+        Whether the images may leave this machine. Required for a service and for a server on
+        another machine.
     out : path, optional
         Run folder. The table is written to ``tags.parquet`` there, and an interrupted call
-        continues. For a service it is required, and its answers are written to
+        continues. For a service or a model it is required, and answers are written to
         ``tags/answers.jsonl``.
     overwrite : bool, default False
         Replace tags of another classifier or other images.
@@ -145,6 +178,12 @@ def tag_images(
         its confidence although it has one, otherwise missing. Other verbs count only the labels
         with a True decision.
 
+        With a model, a table of labels instead, as people's are: one row per image and question
+        with ``image_id``, ``path``, ``file``, ``code``, ``label`` ("1" or "0" for yes or no),
+        ``annotator`` (the model), ``kind`` ("binary" or "choice"), ``reason``. An answer is never
+        guessed: a label is missing, with its reason, if the model refused, if no answer came, or
+        if it gave other answers in three attempts.
+
     Raises
     ------
     MissingWeightsError
@@ -152,11 +191,13 @@ def tag_images(
     ImagestrataError
         If the classes have no names, labels given by hand do not fit, or as for
         :func:`embed_images`. With a service: without consent (nothing is sent then), or if it
-        refuses every request or ten images in a row receive no answer.
+        refuses every request or ten images in a row receive no answer. With a model, also if ten
+        images in a row receive no valid answer.
 
     Warns
     -----
     UserWarning
+        If a model gave none of the answers for some images.
         If confidences of CLIP are no probabilities: labels that do not exclude each other, without
         ``calibrate``. If labels given by hand do not agree with the scores at all.
 
@@ -193,6 +234,34 @@ def tag_images(
     overwrite = check_bool("overwrite", overwrite)
     consent = check_bool("consent", consent)
     exclusive = check_bool("exclusive", exclusive)
+    of_models = {
+        "question": (question, None),
+        "questions": (questions, None),
+        "meaning": (meaning, "denotative"),
+        "max_tokens": (max_tokens, 300),
+        "temperature": (temperature, None),
+        "side": (side, 512),
+    }
+    if isinstance(classifier, ModelServer | LocalModel):
+        check_idle(
+            "with a model",
+            n_tags=(n_tags, None),
+            min_confidence=(min_confidence, 0),
+            weights=(weights, None),
+            exclusive=(exclusive, True),
+            calibrate=(calibrate, None),
+            resize=(resize, DEFAULT_RESIZE),
+            precision=(precision, "auto"),
+            device=(device, "auto"),
+            batch_size=(batch_size, None),
+            engine=(engine, None),
+        )
+        return code_images(
+            images, classifier, labels, question, questions, meaning, max_tokens=max_tokens,
+            temperature=temperature, side=side, budget=budget, consent=consent, out=out,
+            overwrite=overwrite, progress=progress,
+        )  # fmt: skip
+    check_idle(f"with this classifier, only with a {verb('ModelServer')}", **of_models)
     by_words = isinstance(classifier, str) and classifier.startswith(PREFIX)
     if not by_words:
         idle = {"exclusive": (exclusive, True), "calibrate": (calibrate, None)}
@@ -283,7 +352,8 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
     tags : DataFrame
         The result of :func:`tag_images`, or your own table with ``image_id`` and ``label``
         (missing for images without a label). With a column ``decision``, only the labels with
-        the value True count.
+        the value True count. With a column ``code``, such as the answers of a model, the tag of a
+        question of yes or no is its code; images without an answer to it are not in its share.
 
     Returns
     -------
@@ -299,16 +369,18 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
         If a column is missing, or the table has no label.
     """
     tags = check_table("tags", tags, ("image_id", "label"), "tag_images")
+    without = unanswered(tags)
     tags = decided(tags)
     found = tags.dropna(subset="label")
     if found.empty:
         raise ImagestrataError(
             f"None of {plural(tags['image_id'].nunique(), 'image')} has a label."
         )
-    n_images = tags.loc[looked_at(tags), "image_id"].nunique()
     grouped = found.groupby("label")
     table = grouped["image_id"].nunique().rename("n_images").reset_index()
-    table["share"] = table["n_images"] / n_images
+    seen = {*tags.loc[looked_at(tags), "image_id"].astype(str)}
+    unknown = Counter(label for image_id, label in without if image_id in seen)
+    table["share"] = table["n_images"] / (len(seen) - table["label"].map(unknown).fillna(0))
     if "confidence" in found:
         table["mean_confidence"] = grouped["confidence"].mean().to_numpy()
     return table.sort_values(["n_images", "label"], ascending=[False, True], ignore_index=True)
@@ -328,8 +400,8 @@ def _tag_by_service(
     """:func:`tag_images` with a service."""
     if not isinstance(service, Rekognition):
         raise ImagestrataError(
-            f"{arg('classifier')} must be the name of a network with named classes or a "
-            f"{verb('Rekognition')}, not {quote(service)}.",
+            f"{arg('classifier')} must be the name of a network, a {verb('Rekognition')}, a "
+            f"{verb('ModelServer')} or a {verb('LocalModel')}, not {quote(service)}.",
             f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Networks run "
             "on this machine and cost nothing.",
         )

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..finetune.labels import Labelled, join_labels
+from ..finetune.labels import Labelled, join_labels, read_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
 from ..shown import Part, Shown
-from ..text.tag_table import decided, looked_at
+from ..text.tag_table import decided, label_texts, looked_at, unanswered
 from ..text.tags import tag_frequencies
 from ..validate import check_float, columns_of
 from ..verbs import public
@@ -77,12 +77,14 @@ def compare_tags(
     tags : DataFrame or mapping of names to DataFrames
         The result of :func:`tag_images`, or your own table with ``image_id`` and
         ``label`` (missing for images without one), and optionally ``confidence`` and
-        ``decision`` (only tags with the value True count). A mapping holds several taggers by
-        name.
+        ``decision`` (only tags with the value True count). Answers of a model (with ``code``) are
+        tags: the code itself if the question is one of yes or no, otherwise the answer. A mapping
+        holds several taggers by name.
     labels : DataFrame or path, optional
         Labels given by hand, as for :func:`fine_tune`: ``image_id`` or ``path``, and a
         column per label with 1, 0 or nothing, or one column of classes, each of which
-        becomes a label.
+        becomes a label. Or a row per image and code: ``image_id``, ``code``, ``label``; a code
+        with the labels 1 and 0 is a label, of others each answer.
     matches : mapping, optional
         Tags that correspond to each label: ``{"protest": ["Parade", "Protest", "Crowd"]}``.
         The tagger assigns the label to an image that has any of these tags. Case is
@@ -166,16 +168,18 @@ def _compare_one(
     tagger: str, tags: pd.DataFrame, labels: Any, matches: Any, min_confidence: float
 ) -> dict[str, pd.DataFrame]:
     """The tables of one tagger."""
-    tags = decided(tags)
     counted = tags
     if "confidence" in tags and min_confidence > 0:
         # Images with no tag above the threshold stay, without a tag.
         counted = tags.assign(label=tags["label"].where(tags["confidence"] >= min_confidence))
     frequencies = tag_frequencies(counted)
     n_images = tags.loc[looked_at(tags), "image_id"].nunique()
-    low, high = wilson(frequencies["n_images"], n_images)
+    answered = (frequencies["n_images"] / frequencies["share"]).round()
+    low, high = wilson(frequencies["n_images"], answered)
     frequencies.insert(3, "conf_low", low)
     frequencies.insert(4, "conf_high", high)
+    unknown = unanswered(counted)
+    counted = decided(counted)
     with_tag = counted.loc[counted["label"].notna(), "image_id"].nunique()
     row = {
         "tagger": tagger,
@@ -188,9 +192,9 @@ def _compare_one(
     if labels is None:
         tables |= _no_scores()
     else:
-        labelled = join_labels(_images(tags), labels, None, None)
+        labelled = join_labels(_images(tags), _wide(labels), None, None)
         wanted = _check_matches(matches, labelled.labels)
-        tables |= _score(tagger, counted, labelled, wanted)
+        tables |= _score(tagger, counted, labelled, wanted, unknown)
     scores, seen = tables["scores"], tables["images"]
     row |= {"n_compared": seen["image_id"].nunique(), "n_labels": seen["label"].nunique()}
     overall = dict(zip(scores["measure"].head(4), scores["estimate"].head(4), strict=True))
@@ -204,15 +208,44 @@ def _compare_one(
 
 def _images(tags: pd.DataFrame) -> pd.DataFrame:
     """The images in the form of :func:`scan_images`; those that were not tagged are rejected."""
+    looked = looked_at(tags).groupby(tags["image_id"].to_numpy()).any()
     images = tags.drop_duplicates("image_id").reset_index(drop=True)
     return pd.DataFrame(
         {
             "image_id": images["image_id"].astype("str"),
             "path": images.get("path", ""),
-            "status": np.where(looked_at(images), "ok", "rejected"),
+            "status": np.where(looked.loc[images["image_id"]], "ok", "rejected"),
             "duplicate_of": None,
         }
     )
+
+
+def _wide(labels: Any) -> Any:
+    """Labels with a row per image and code as a table with a column per tag; others unchanged."""
+    table = read_labels(labels)
+    if not {"image_id", "code", "label"} <= {*table}:
+        return labels
+    rows = table[["image_id", "code", "label", *[one for one in ("kind",) if one in table]]]
+    rows = rows.assign(label=label_texts(rows["label"])).dropna(subset=["image_id", "code"])
+    again = rows.duplicated(["image_id", "code"])
+    if again.any():
+        one = rows[again].iloc[0]
+        raise ImagestrataError(
+            f"{arg('labels')} has several labels of the image {quote(one['image_id'])} for the "
+            f"code {quote(one['code'])}.",
+            f"Combine those of several annotators with {verb('consensus')} first.",
+        )
+    rows = rows.reset_index(drop=True)
+    tags = decided(rows)
+    found = {}
+    for code, mine in rows.groupby("code", sort=False):
+        known = pd.Index(mine.loc[mine["label"].notna(), "image_id"])
+        by_tag = tags.loc[mine.index].dropna(subset="label").groupby("label")["image_id"]
+        names = [name for name, _ in by_tag] or [str(code)]
+        for name in names:
+            has = {*by_tag.get_group(name)} if len(by_tag) else set()
+            found[str(name)] = pd.Series(known.isin(has).astype(float), known)
+    return pd.DataFrame(found).rename_axis("image_id").reset_index()
 
 
 def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
@@ -240,15 +273,21 @@ def _check_matches(matches: Any, labels: Sequence[str]) -> dict[str, set[str]]:
 
 
 def _score(
-    tagger: str, tags: pd.DataFrame, labelled: Labelled, wanted: Mapping[str, set[str]]
+    tagger: str,
+    tags: pd.DataFrame,
+    labelled: Labelled,
+    wanted: Mapping[str, set[str]],
+    unknown: set[tuple[str, str]],
 ) -> dict[str, pd.DataFrame]:
     """Scores, confusion, and the decision on each image."""
     labels = [label for label in labelled.labels if label in wanted]
-    truth = labelled.truth[:, [labelled.labels.index(label) for label in labels]]
+    truth = labelled.truth[:, [labelled.labels.index(label) for label in labels]].copy()
     lower = tags["label"].dropna().astype("str").str.casefold()
     ids = tags["image_id"].astype("str")
     decision = np.zeros(truth.shape, dtype=bool)
     for column, label in enumerate(labels):
+        silent = {image_id for image_id, tag in unknown if tag.casefold() in wanted[label]}
+        truth[labelled.images["image_id"].isin(silent).to_numpy(), column] = np.nan
         having = set(ids[lower.index[lower.isin(wanted[label])]])
         decision[:, column] = labelled.images["image_id"].isin(having)
         if not having:
