@@ -65,7 +65,7 @@ def costs(
         Randomness of the answers.
     side : int, default 512
         Longer side of the images that are sent, in pixels; ``tokens_per_image`` depends on it.
-    labels, question, questions, meaning
+    labels, question, questions, meaning : optional
         Models only: as in :func:`tag_images`, for the costs of answers instead of descriptions.
         More attempts after invalid answers cost more.
     progress : bool or callable, default True
