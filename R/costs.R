@@ -12,8 +12,8 @@
 #' @param n_items For packets: number of items on which each image is rated; by default the ten
 #'   emotions.
 #' @param prompt,max_tokens,temperature,side For descriptions: as in [describe_images()]; all but
-#'   `prompt` also for answers. With `max_tokens = NULL` the estimate assumes 1,000 tokens per answer, or as many as the longest
-#'   answer in `out`.
+#'   `prompt` also for answers. With `max_tokens = NULL` the estimate assumes 1,000 tokens per
+#'   answer, or as many as the longest answer in `out`.
 #' @param labels,question,questions,meaning As in [tag_images()], for the costs of a model's answers
 #'   instead of descriptions. More attempts after invalid answers cost more.
 #' @inheritParams scan_images

@@ -3,8 +3,8 @@
 #' @description Assigns labels of a ready-made classifier to each image. With a network such as the
 #' default, nothing leaves the machine. Its published weights have the 1,000 classes of ImageNet:
 #' things and animals, with few people or events. CLIP (`"clip:ViT-B-32"`) compares the images with
-#' `labels` in your own words. A vision language model ([model_server()], [local_model()]) is a coder,
-#' who answers your questions with fixed answers.
+#' `labels` in your own words. A vision language model ([model_server()], [local_model()]) is a
+#' coder, who answers your questions with fixed answers.
 #'
 #' With [rekognition()] the images go to Amazon, which charges for them, and with a server to its
 #' machine. This requires `consent = TRUE`, and an error states the cost beforehand. Each answer is
@@ -17,27 +17,27 @@
 #' @param classifier The default, whose weights are installed with the Python packages; a classifier
 #'   of torchvision, by name; `"clip:<name>"`, see [list_encoders()]; [rekognition()]; or a vision
 #'   language model, from [model_server()] or [local_model()].
-#' @param n_tags Largest number of labels per image, the most confident first; by default 5, and with
-#'   CLIP all labels.
+#' @param n_tags Largest number of labels per image, the most confident first; by default 5, and
+#'   with CLIP all labels.
 #' @param min_confidence Labels with a lower confidence are left out.
 #' @param weights A file with the classifier's weights, the last layer included, or both towers of
 #'   CLIP. By default they are read from the cache of torch, or downloaded once.
 #' @param labels Names of the classes, in order; required if the weights have other classes than the
 #'   published ones. For CLIP captions, such as `"a photo of a protest"`, which are taken as they
 #'   are; or a named list, in which each name is a label with one or several captions, whose vectors
-#'   are averaged (a named vector for one caption each). For a model, the answers to `question`, or a
-#'   named vector in which the names are answers and the values say what they mean; without them, the
-#'   question is one of yes or no.
+#'   are averaged (a named vector for one caption each). For a model, the answers to `question`, or
+#'   a named vector in which the names are answers and the values say what they mean; without them,
+#'   the question is one of yes or no.
 #' @param exclusive CLIP only. Does each image have one of the labels? Their confidences then sum to
-#'   1 (a softmax with the network's own scale). With `FALSE`, each label is compared with captions of
-#'   any image ("a photo", "a picture", "an image"); networks that were trained to answer about each
-#'   caption alone (SigLIP) do that instead.
+#'   1 (a softmax with the network's own scale). With `FALSE`, each label is compared with captions
+#'   of any image ("a photo", "a picture", "an image"); networks that were trained to answer about
+#'   each caption alone (SigLIP) do that instead.
 #' @param calibrate CLIP only. Labels given by hand for some of the images, a data frame or a CSV
 #'   file, from which confidences become probabilities: `image_id` and `label`, one of `labels`; or
 #'   `code`, one of `labels`, with the `label` 1 or 0. At least ten images; columns of
 #'   [sample_images()] become weights. Without it, confidences are only a ranking.
-#' @param question Models only, as all arguments to `side`. A question such as `"Does this image show
-#'   a protest?"`. The table calls its code "question".
+#' @param question Models only, as all arguments to `side`. A question such as `"Does this image
+#'   show a protest?"`. The table calls its code "question".
 #' @param questions Several questions in one request: a named list with a question of yes or no for
 #'   each code, or a list of a question and its answers, `list(protest = "Does this image show a
 #'   protest?", place = list("Where is it?", c("street", "indoors", "cannot tell")))`.
@@ -65,19 +65,21 @@
 #'   reason.
 #'
 #'   With CLIP also `decision`, `TRUE` for the most probable of exclusive labels and for others from
-#'   0.5 on; and `split`, "fold" where the image's own label was not used to calibrate its confidence
-#'   although it has one, otherwise missing. Other functions count only the labels with a decision of
-#'   `TRUE`.
+#'   0.5 on; and `split`, "fold" where the image's own label was not used to calibrate its
+#'   confidence although it has one, otherwise missing. Other functions count only the labels with a
+#'   decision of `TRUE`.
 #'
 #'   With a model, a table of labels instead, as people's are: a row per image and question with
-#'   `image_id`, `path`, `file`, `code`, `label` ("1" or "0" for yes or no), `annotator` (the model),
-#'   `kind` ("binary" or "choice"), `reason`. An answer is never guessed: a label is missing, with its
-#'   reason, if the model refused, if no answer came, or if it gave other answers in three attempts.
+#'   `image_id`, `path`, `file`, `code`, `label` ("1" or "0" for yes or no), `annotator` (the
+#'   model), `kind` ("binary" or "choice"), `reason`. An answer is never guessed: a label is
+#'   missing, with its reason, if the model refused, if no answer came, or if it gave other answers
+#'   in three attempts.
 #'
-#' @details Calibration is a logistic regression on the scores of CLIP (cosines times its scale): one
-#' slope, an inverse temperature, and a constant per label, which is Platt scaling for one label.
-#' Labelled images are dealt into five folds, and get the probability of the fit without their own
-#' fold, so that they can be compared with their labels; all others get that of the fit to all labels.
+#' @details Calibration is a logistic regression on the scores of CLIP (cosines times its scale):
+#' one slope, an inverse temperature, and a constant per label, which is Platt scaling for one
+#' label. Labelled images are dealt into five folds, and get the probability of the fit without
+#' their own fold, so that they can be compared with their labels; all others get that of the fit to
+#' all labels.
 #' @family words
 #' @seealso [compare_tags()] evaluates tags; `cluster_keywords(clustering, tags, column = "label",
 #'   separator = ";")` finds the tags that are typical of each cluster.
@@ -166,7 +168,7 @@ send_questions <- function(x, call = rlang::caller_env()) {
   if (!known || is.data.frame(x) || !rlang::is_dictionaryish(x) || length(x) == 0) {
     abort_imagestrata(
       "{.arg questions} must be a list with a name for each code, not {seen(x)}.",
-      hint = "For instance {.code questions = list(protest = \"Does this image show a protest?\")}.",
+      hint = "For instance {.code questions = list(protest = \"Is this a protest?\")}.",
       call = call
     )
   }
@@ -183,7 +185,11 @@ send_questions <- function(x, call = rlang::caller_env()) {
       )
     }
     answers <- one[[2]]
-    answers <- if (is.numeric(answers)) as.list(answers) else send_named_texts(answers, "questions", call)
+    answers <- if (is.numeric(answers)) {
+      as.list(answers)
+    } else {
+      send_named_texts(answers, "questions", call)
+    }
     list(kind = "several", several = list(one[[1]], answers), names = NULL)
   })
   list(kind = "several", several = several, names = as.list(names(x)))
