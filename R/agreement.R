@@ -1,18 +1,23 @@
 #' Measure agreement between annotators
 #'
-#' @param judgements The result of [read_pairs()], or a data frame with the columns `pair_id`,
-#'   `annotator` and `judgement` (a number), one row per judgement. Not every annotator needs
-#'   to have judged every pair.
-#' @param level Level of measurement for Krippendorff's alpha: judgements are categories
+#' @param answers Judged pairs, from [read_pairs()], or a data frame with the columns `pair_id`,
+#'   `annotator` and `judgement` (a number), one row per judgement. Or labels, from [read_labels()],
+#'   or a data frame with the columns `image_id`, `code`, `label` and `annotator`. Not every annotator
+#'   needs to have judged every pair, or labelled every image.
+#' @param level Level of measurement for Krippendorff's alpha: answers are categories
 #'   (`"nominal"`), have an order (`"ordinal"`) or have distances (`"interval"`). By default all
-#'   three; with only two different judgements, for which the three are identical, `"nominal"`. With
-#'   `"nominal"` no weighted kappas are reported.
+#'   three for judgements; with only two different judgements, for which the three are identical,
+#'   `"nominal"`. For labels `"nominal"` for yes or no and for choices, `"ordinal"` and `"interval"`
+#'   for scales. With `"nominal"` no weighted kappas are reported.
 #' @param n_boot Number of bootstrap draws for the intervals.
 #' @param conf_level Confidence level of the intervals.
 #' @param seed Seed of the draws.
 #' @inheritParams scan_images
 #'
-#' @details Weighted kappas are those of `irr::kappa2(weight = "equal")` and `"squared"` if
+#' @details Labels of images are compared in the same way as judgements of pairs. A skipped image has
+#' no label, and free text is left out, with a warning.
+#'
+#' Weighted kappas are those of `irr::kappa2(weight = "equal")` and `"squared"` if
 #' judgements are consecutive whole numbers and every grade occurs. Otherwise they use the distances
 #' between the numbers, not their ranks.
 #'
@@ -24,8 +29,8 @@
 #' and the same annotators.
 #'
 #' @returns A tibble with one row per measure: `measure`, `annotators` (the two annotators, or
-#'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements).
-#'   Measures are:
+#'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). For
+#'   labels, these rows for each `code`, and `n_images` instead of `n_pairs`. Measures are:
 #'
 #'   - `percent_agreement` (as a share) and `cohen_kappa`, for each two annotators, and the mean
 #'     over them (`"all"`). The mean is that of the kappas that are defined; a warning counts the
@@ -47,6 +52,21 @@
 #'   judgement = c(1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1)
 #' )
 #' agreement(judgements)
-agreement <- function(judgements, level = NULL, n_boot = 1000, conf_level = 0.95, seed = 0, ...) {
-  decode_result(call_verb("agreement"))
+agreement <- function(answers, level = NULL, n_boot = 1000, conf_level = 0.95, seed = 0, ...) {
+  check_data_frame(answers, "answers", made_by = "read_pairs")
+  decode_result(call_verb("agreement", answers = send_answers(answers)))
+}
+
+# Judged pairs, or labels with one row each, whose labels may be numbers or TRUE and FALSE.
+send_answers <- function(answers) {
+  answers <- plain_tibble(answers)
+  if ("label" %in% names(answers)) {
+    answers$label <- label_texts(answers$label)
+  }
+  encode_table(answers)
+}
+
+label_texts <- function(labels) {
+  if (is.logical(labels)) labels <- as.integer(labels)
+  as.character(labels)
 }

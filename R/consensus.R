@@ -1,11 +1,12 @@
 #' Combine the answers of several annotators
 #'
-#' @param answers Judged pairs, from [read_pairs()], or labels: a data frame with a row per image
-#'   and annotator: `image_id` or `path`, any `annotator`, and a column per label with 1, 0 or `NA`.
+#' @param answers Judged pairs, from [read_pairs()]; or labels, from [read_labels()]; or labels in
+#'   columns: a data frame with a row per image and annotator: `image_id` or `path`, any
+#'   `annotator`, and a column per label with 1, 0 or `NA`.
 #' @param rule `"majority"`: the most frequent answer; undecided if several answers tie. `"all"`:
 #'   the answer that all annotators give; undecided if they differ. `"any"`: the highest judgement;
 #'   a label is 1 if any annotator gives 1. `"mean"`: the mean; a label is 1 if the mean is one half
-#'   or more.
+#'   or more. `"any"` and `"mean"` are for numbers, not for choices or free text.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble.
@@ -13,7 +14,13 @@
 #'   - For judgements: one row per pair, in the given order, with the columns of the pairs,
 #'     `judgement` (`NaN` where undecided) and `n_annotators`. A warning counts the undecided pairs;
 #'     [score_clustering()] leaves them out.
-#'   - For labels: one row per image, in order of first appearance, with each label as 1, 0 or `NA`.
+#'   - For labels: one row per image and code, in the given order: `image_id`, `code`, `label` (`NA`
+#'     if undecided, or if everybody skipped the image), `note` (of all annotators, with their
+#'     names), `kind`, and `n_annotators` with a label. A warning counts the undecided.
+#'     `attr(x, "disputed")` is a tibble for a meeting: `image_id`, `code`, `annotator`, `label` and
+#'     `note` of each annotator of an image on which they disagree. `export_labels(disputed = )`
+#'     makes a page of these images.
+#'   - For labels in columns: one row per image, in order of first appearance, with each label as 1, 0 or `NA`.
 #'     [tidy()][tidiers] counts for each `label` the images that are `positive`, `negative`, `tied`
 #'     (dropped) and `unlabelled`, and those on which annotators disagree (`disputed`).
 #' @family verbs
@@ -34,10 +41,19 @@
 #' tidy(labels)
 consensus <- function(answers, rule = "majority", ...) {
   check_dots(...)
-  judged <- "judgement" %in% names(check_data_frame(answers, "answers", made_by = "read_pairs"))
+  columns <- names(check_data_frame(answers, "answers", made_by = "read_pairs"))
+  judged <- "judgement" %in% columns || all(c("image_id", "code", "label") %in% columns)
   made <- call_verb(
     "consensus",
-    answers = if (judged) encode_table(answers) else send_labels(answers, "answers")
+    answers = if (judged) send_answers(answers) else send_labels(answers, "answers")
   )
-  if (is.null(made[["labels"]])) decode_table(made) else new_labels(made)
+  if (!is.null(made[["labels"]])) {
+    return(new_labels(made))
+  }
+  if (is.null(made[["disputed"]])) {
+    return(decode_table(made))
+  }
+  decided <- decode_table(made[["table"]])
+  attr(decided, "disputed") <- decode_table(made[["disputed"]])
+  decided
 }

@@ -42,7 +42,6 @@ send_argument <- function(x, name, default, call) {
     sample = encode_table(check_data_frame(x, name, call, "sample_images"), call),
     packets = encode_table(check_data_frame(x, name, call, "assign_annotators"), call),
     pairs = encode_table(check_data_frame(x, name, call, "sample_pairs"), call),
-    judgements = encode_table(check_data_frame(x, name, call, "read_pairs"), call),
     ratings = encode_table(check_data_frame(x, name, call, "read_ratings"), call),
     clusters = check_clusters(x, name, call),
     exclude = check_exclude(x, call),

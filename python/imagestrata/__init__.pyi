@@ -4,8 +4,9 @@ from .annotation.cluster_test import ClusterTest as ClusterTest
 from .annotation.cluster_test import export_test as export_test
 from .annotation.cluster_test import read_test as read_test
 from .annotation.coding import coding_sheet as coding_sheet
-from .annotation.coding import read_coding as read_coding
 from .annotation.consensus import consensus as consensus
+from .annotation.labels import export_labels as export_labels
+from .annotation.labels import read_labels as read_labels
 from .annotation.packets import export_packets as export_packets
 from .annotation.pairs import export_pairs as export_pairs
 from .annotation.pairs import read_pairs as read_pairs
@@ -133,6 +134,7 @@ __all__ = [
     "embed_images",
     "embed_text",
     "explain_labels",
+    "export_labels",
     "export_network",
     "export_packets",
     "export_pairs",
@@ -161,7 +163,7 @@ __all__ = [
     "rating_gaps",
     "rating_means",
     "rating_weights",
-    "read_coding",
+    "read_labels",
     "read_pairs",
     "read_posts",
     "read_ratings",

@@ -72,7 +72,7 @@ PRODUCTS = {
     ),
     "keywords": _table("keywords", "cluster_keywords", "clustering", "cluster", "rank", "term"),
     "points": _table("a map", "map_images", "embeddings", "image_id", "x", "y", "method"),
-    "codes": _table("codes", "read_coding", None, "image_id", "coder", "code", "value"),
+    "labels": _table("labels", "read_labels", None, "image_id", "code", "label"),
     "frames": _table(
         "frames of videos", "extract_frames", None, "path", "video_id", "video", "time", "scene"
     ),
@@ -81,10 +81,9 @@ PRODUCTS = {
 
 #: The products that an argument of a name takes, in every verb.
 TAKES = {
-    "answers": ("judgements",),  # or labels, which no verb makes
+    "answers": ("judgements", "labels"),
     "clustering": ("clustering", "clusters of images"),
     "embeddings": ("embeddings",),
-    "judgements": ("judgements",),
     "keywords": ("keywords",),
     "linked": ("linked posts",),
     "packets": ("packets",),

@@ -24,7 +24,7 @@ from imagestrata import (
     rating_gaps,
     rating_means,
     rating_weights,
-    read_coding,
+    read_labels,
     read_ratings,
     read_test,
     sample_images,
@@ -367,10 +367,10 @@ def test_tests_and_codes_from_before_the_edits_say_so(tmp_path):
     first = key[key["place"] == 1].astype(str)
     answers = pd.DataFrame({"set_id": first["set_id"], "annotator": "a"})
     answers["judgement"] = first["image_id"]
-    coded = codes.assign(protest="yes", coder="a")
+    coded = codes.assign(protest="yes", annotator="a")
 
     def read():
-        return read_test(answers, page), read_coding(coded, sheet.with_name("coding-key.csv"))
+        return read_test(answers, page), read_labels(coded, sheet.with_name("coding-key.csv"))
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -50,6 +50,8 @@ FILLED = {
     "find": {"clustering", "embeddings", "like", "text"},
     "fine-tune": {"images", "out"},
     "propose": {"by", "clustering", "keywords", "out", "api_key", "model"},
+    "labels": {"disputed", "out", "sample"},
+    "read-labels": {"answers", "files"},
     "gallery": {
         "clustering",
         "out",
@@ -186,8 +188,8 @@ def test_an_annotation_decides_what_is_typed(annotation, default, made):
         (Setting("x", 300, str, number=True, none=True), "none", None),
         (
             Setting("codes", None, str, many=True),
-            ["a=yes,no", "b"],
-            {"a": ["yes", "no"], "b": None},
+            ["a=yes,no", "b", "c=1..7", "d=text"],
+            {"a": ["yes", "no"], "b": "binary", "c": [1, 7], "d": "text"},
         ),
     ],
 )
@@ -319,7 +321,7 @@ def test_settings_stand_in_a_file_and_the_command_line_wins(posts, settings, tmp
     made = steps_of(run)
     assert (made["cluster"]["n_clusters"], made["cluster"]["seed"]) == (3, 6)
     sheet = json.loads(call("coding-sheet", run, "--config", settings, "-q", "--json"))
-    assert pd.read_csv(sheet["table"]).columns[-1] == "people"
+    assert pd.read_csv(sheet["table"]).columns[-3] == "people"
 
 
 def test_options_of_the_command_itself_stand_there_too(posts, settings, tmp_path):

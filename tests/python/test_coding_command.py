@@ -27,8 +27,8 @@ def test_a_clustering_becomes_a_sheet(pictures, tmp_path):
     summary = json.loads(call(*arguments, "--quiet", "--json"))
     sheet = pd.read_csv(summary["table"])
     assert summary["n_images"] == len(sheet)
-    assert sheet.columns.tolist()[-2:] == ["people", "frame"]
-    assert '"choices":["yes","no"]' in (run / "coding-sheet.html").read_text()
+    assert sheet.columns.tolist()[-4:] == ["people", "frame", "skipped", "note"]
+    assert '"answers":["yes","no"]' in (run / "coding-sheet.html").read_text()
     with pytest.raises(ImagestrataError, match="exists already"):
         call(*arguments, "--quiet")
 

@@ -65,6 +65,7 @@ STEPS = {
     "pairs": "gallery",
     "tune": "pairs",
     "sweep": "tune",
+    "labels": "sweep",
     "assign": "sweep",
     "share": "assign",
     "share with copies": "assign",
@@ -96,10 +97,12 @@ STEPS = {
 ASKING = {"propose": 4, "describe": 4, "embed-text": 4, "tag by a service": 4}
 
 #: What others get: once there, it is not made again by the same command.
-EXPORTS = ["pairs", "assign", "share", "share with copies"]
+EXPORTS = ["pairs", "labels", "assign", "share", "share with copies"]
 
 #: Those without a lock of their own on the run folder: they read it, and write one file or folder.
-UNLOCKED = ["assign", "extract-frames", "predict", "share", "share with copies", "tune-model"]
+UNLOCKED = [
+    "labels", "assign", "extract-frames", "predict", "share", "share with copies", "tune-model"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ class World:
             ],
             "sweep": ["sweep", out, "--value", 2, "--value", 3, "--value", 4, "-q"],
             "assign": ["assign", out, "--n-images", 2, "-q"],
+            "labels": ["labels", out, "--code", "protest", "--coders", 2, "--double", 0.2, "-q"],
             "share": ["share", out, out.with_name(f"{out.name}-bundle")],
             "share with copies": [
                 *("share", out, out.with_name(f"{out.name}-bundle"), "--thumbnails", "-q"),
@@ -353,6 +357,7 @@ def test_all_steps_and_commands_are_struck(states):
         "network",
         "find",
         "coding-sheet",
+        "read-labels",
         "score",
         "methods",
     ]

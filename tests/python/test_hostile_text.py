@@ -28,6 +28,7 @@ from imagestrata import (
     assign_annotators,
     coding_sheet,
     edit_clusters,
+    export_labels,
     export_packets,
     export_pairs,
     export_test,
@@ -151,6 +152,7 @@ def every_csv(clustering: Clustering, out: Path) -> dict[str, Path]:
     export_test(clustering, out / "matching.html", descriptions=descriptions, progress=False)
     export_test(clustering, out / "intruders.html", kind="intruders", progress=False)
     coding_sheet(clustering, out / "coding.html", ["=code", "@people"], progress=False)
+    export_labels(drawn, out / "label", {"=code": HOSTILE[:4]}, progress=False)
     export_packets(packets, out / "rate", progress=False)
     posts = drawn[["image_id"]].assign(post_id="-1", text=HOSTILE[0], media=[HOSTILE] * len(drawn))
     write_linked(out, link_posts(clustering, posts, by="image_id"))
@@ -304,6 +306,8 @@ def every_page(clustering: Clustering, text: str, out: Path) -> dict[str, Path]:
     export_test(given, out / "intruders.html", kind="intruders", warning=text, progress=False)
     codes = {f"{text}?": [f"{text}1", "no"]}
     coding_sheet(given, out / "coding.html", codes, **asked, progress=False)
+    book = pd.DataFrame({"code": [*codes], "answer": ["no"], "definition": [f"{text}!"]})
+    export_labels(drawn, out / "label", codes, codebook=book, **asked, progress=False)
     export_packets(packets, out / "rate", **asked, progress=False)
     return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*.html"))}
 
@@ -321,6 +325,7 @@ def test_no_page_lets_text_be_more_than_text(clustering, plain_pages, tmp_path, 
     kinds = {"gallery/index", "pairs", "matching", "intruders", "coding"}
     assert kinds < {name.removesuffix(".html") for name in pages}
     assert any(name.startswith("rate/") for name in pages)
+    assert any(name.startswith("label/") for name in pages)
     for page, plain in zip(pages.values(), plain_pages.values(), strict=True):
         hostile, harmless = read_page(page), read_page(plain)
         assert [tag for tag, _ in hostile.elements] == [tag for tag, _ in harmless.elements]
@@ -354,7 +359,7 @@ def test_pages_are_written_by_the_kit_alone():
         parts |= set(re.findall(r"fragment\(\"(\w+)\"", code))
         kinds |= set(re.findall(r"Form\(\s*kind=\"(\w+)\"", code))
     assert writers == {"annotation/exporters/qualtrics.py"}  # a survey's text, see the next test
-    assert kinds == {"gallery", "pairs", "sets", "ratings", "coding"}
+    assert kinds == {"gallery", "pairs", "sets", "ratings", "labels"}
     assert parts == {"notebook", "link"}  # see test_shown.py
     templates = {path.stem for path in (PACKAGE / "page").glob("*.html")}
     assert templates - {"base", "annotate", "start"} == kinds | parts

@@ -23,6 +23,7 @@ from imagestrata import (
     compare_clusterings,
     edit_clusters,
     embed_images,
+    export_labels,
     export_packets,
     export_test,
     find_images,
@@ -31,7 +32,7 @@ from imagestrata import (
     rating_gaps,
     rating_means,
     rating_weights,
-    read_coding,
+    read_labels,
     read_ratings,
     read_test,
     reassign,
@@ -175,9 +176,8 @@ class TestForms:
         self.hidden(tmp_path / "sheets")
         filled = pd.read_csv(page.with_suffix(".csv"), dtype=str)
         filled["protest"] = "yes"
-        coded = read_coding(filled.assign(coder="a"), sheet)
-        assert after(coded) == {1: WEST, 2: EAST}
-        from_key = read_coding(filled.assign(coder="a"), tmp_path / "coding-key.csv")
+        coded = read_labels(filled.assign(annotator="a"), sheet)
+        from_key = read_labels(filled.assign(annotator="a"), tmp_path / "coding-key.csv")
         pd.testing.assert_frame_equal(from_key, coded, check_dtype=False)
         # On request.
         asked = coding_sheet(
@@ -189,8 +189,15 @@ class TestForms:
     def test_a_sheet_of_clusters_without_names(self, topics, tmp_path):
         sheet = coding_sheet(topics, tmp_path / "c.html", ["theme"], clusters=-1, progress=False)
         assert sheet["cluster_name"].isna().all()
-        coded = read_coding(sheet.assign(theme="x", coder="a"), sheet)
+        coded = read_labels(sheet.assign(theme="yes", annotator="a"), sheet)
         assert {*coded["code"]} == {"theme"}
+
+    @pytest.mark.parametrize("to", ["page", "labelstudio", "csv"])
+    def test_labels(self, topics, tmp_path, to):
+        drawn = sample_images(topics, n_per_cluster=2)
+        export_labels(drawn, tmp_path / "forms", ["protest"], to=to, progress=False)
+        self.hidden(tmp_path / "forms")
+        assert after(pd.read_csv(tmp_path / "forms-key.csv"))[1] == WEST
 
     @pytest.mark.parametrize("kind", ["intruders", "matching"])
     def test_tests(self, topics, tmp_path, kind):

@@ -143,7 +143,7 @@ def test_the_way_between_products():
         (sample_images, "drawn", "`clustering` must be", "Give what cluster_images() returned."),
         (sample_pairs, "topics", "`embeddings` must be", "Give what embed_images() returned."),
         (rating_means, "drawn", "`ratings` must be", "Give what read_ratings() returned."),
-        (agreement, "drawn", "`judgements` must be", "Give what read_pairs() returned."),
+        (agreement, "drawn", "`answers` must be", "Give what read_pairs() returned."),
     ],
 )
 def test_the_missing_step_is_named(verb, given, message, hint, request):
@@ -226,11 +226,11 @@ def test_things_of_the_wrong_type_are_refused_in_our_words(name, tmp_path):
             function(**given)
 
 
-def test_codes_packets_and_unjudged_pairs_have_no_consensus():
-    codes = pd.DataFrame(columns=["image_id", "coder", "code", "value"])
+def test_tags_packets_and_unjudged_pairs_have_no_consensus():
+    tags = pd.DataFrame(columns=["image_id", "rank", "label", "confidence"])
     packets = pd.DataFrame(columns=["packet_id", "position", "image_id"])
     pairs = pd.DataFrame(columns=["pair_id", "image_a", "image_b"])
-    for table, maker in ((codes, "coding"), (packets, "assign_annot"), (pairs, "sample_pairs")):
+    for table, maker in ((tags, "tag_images"), (packets, "assign_annot"), (pairs, "sample_pairs")):
         with pytest.raises(ImagestrataError, match=f"not .*, which .*{maker}") as refused:
             imagestrata.consensus(table)
         assert "read_pairs()" in refused.value.message

@@ -5,14 +5,13 @@ test_that("codes reach Python as names or as names with answers", {
     suppressMessages(coding_sheet(toy_clustering(), out, codes, ..., progress = FALSE))
     calls$coding_sheet
   }
-  expect_equal(write("frame")[[3]]$text, '["frame"]')
+  expect_equal(write("frame")$codes$text, '["frame"]')
   codes <- list(people = c("yes", "no"), frame = NULL)
-  expect_equal(write(codes)[[3]]$text, '{"people":["yes","no"],"frame":null}')
+  expect_equal(write(codes)$codes$text, '{"people":["yes","no"],"frame":null}')
   sent <- write(c("a", "b"), columns = "account", exclude = "x", clusters = 1)
-  expect_equal(sent[[3]]$text, '["a","b"]')
   expect_equal(sent$columns, list("account"))
   expect_equal(sent$exclude, list("x"))
-  expect_error(write(list("a")), "list with names and words", class = "imagestrata_error")
+  expect_error(write(list(1)), "must be names of codes", class = "imagestrata_error")
 })
 
 test_that("a sheet goes out and comes back", {
@@ -25,24 +24,25 @@ test_that("a sheet goes out and comes back", {
       topics, page, list(people = c("yes", "no"), frame = NULL),
       n = 2, clusters = 1:2, progress = FALSE
     ),
-    "For coders"
+    "For annotators"
   )
   expect_equal(sheet$certainty, rep(rep(c("most", "least"), each = 2), 2))
   expect_equal(sheet$rank, rep(1:2, 4))
-  expect_true(all(is.na(sheet$frame)))
   expect_true(file.exists(page))
   filled <- utils::read.csv(file.path(folder, "sheet.csv"), colClasses = "character")
   filled$frame[1:8] <- "conflict"
-  filled$people[1] <- "yes"
-  utils::write.csv(filled, file.path(folder, "anna.csv"), row.names = FALSE)
-  coding <- read_coding(file.path(folder, "anna.csv"), sheet)
-  expect_equal(nrow(coding), 9)
-  expect_equal(unlist(coding[1, c("coder", "code", "value")], use.names = FALSE),
+  filled$people <- "yes"
+  file <- file.path(folder, "anna.csv")
+  utils::write.csv(filled, file, row.names = FALSE)
+  labels <- suppressMessages(read_labels(file, sheet))
+  expect_equal(nrow(labels), 16)
+  expect_equal(
+    unlist(labels[1, c("annotator", "code", "label")], use.names = FALSE),
     c("anna", "people", "yes")
   )
-  expect_equal(coding$image_id[-1], sheet$image_id)
-  again <- read_coding(file.path(folder, "anna.csv"), file.path(folder, "sheet.csv"))
-  expect_equal(again, coding)
+  expect_equal(unique(labels$image_id), sheet$image_id)
+  again <- suppressMessages(read_labels(file, file.path(folder, "sheet-key.csv")))
+  expect_equal(again, labels)
   expect_error(
     coding_sheet(topics, page, "frame", progress = FALSE), "exists already",
     class = "imagestrata_error"

@@ -14,7 +14,8 @@ from ..errors import ImagestrataError, plural, warn
 from ..tables import check_table
 from ..validate import check_choice, check_conf_level, check_int, check_seed
 from ..verbs import public
-from ..wording import quote, verb
+from ..wording import arg, quote, verb
+from .label_table import check_labels, check_once, is_labels
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: Function from weights of the pairs, shape (n_draws, n_pairs), to one number per draw.
@@ -27,7 +28,7 @@ _MOST_WAYS = 256
 
 @public
 def agreement(
-    judgements: pd.DataFrame,
+    answers: pd.DataFrame,
     *,
     level: str | None = None,
     n_boot: int = 1000,
@@ -38,14 +39,16 @@ def agreement(
 
     Parameters
     ----------
-    judgements : DataFrame
-        Columns ``pair_id``, ``annotator`` and ``judgement`` (a number), one row
-        per judgement, as in the result of :func:`read_pairs`. Annotators need not judge
-        every pair.
+    answers : DataFrame
+        Judged pairs: columns ``pair_id``, ``annotator`` and ``judgement`` (a number), one row
+        per judgement, as in the result of :func:`read_pairs`. Or labels: columns ``image_id``,
+        ``code``, ``label`` and ``annotator``, as in the result of :func:`read_labels`.
+        Annotators need not judge every pair or label every image.
     level : {"nominal", "ordinal", "interval"}, optional
-        Level of measurement of the judgements for Krippendorff's alpha. By default all
-        three; with only two different judgements, where all three are equal, "nominal".
-        With "nominal" weighted kappas are left out.
+        Level of measurement for Krippendorff's alpha. By default all three for judgements; with
+        only two different ones, where all three are equal, "nominal". For labels "nominal" for
+        yes or no and for choices, "ordinal" and "interval" for scales. With "nominal" weighted
+        kappas are left out.
     n_boot : int, default 1000
         Number of draws from which intervals are computed.
     conf_level : float, default 0.95
@@ -58,7 +61,8 @@ def agreement(
     DataFrame
         One row per measure: ``measure``, ``annotators`` (the two, or "all"),
         ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (with at
-        least two judgements that count). The measures are
+        least two judgements that count). For labels, these rows for each ``code``, and
+        ``n_images`` instead of ``n_pairs``. The measures are
 
         - ``percent_agreement``, as a share, and ``cohen_kappa``: for every two
           annotators over the pairs that both judged, and the mean over these
@@ -77,17 +81,21 @@ def agreement(
     Raises
     ------
     ImagestrataError
-        If there is only one annotator, no pair has two judgements, or an annotator
-        judged a pair twice.
+        If there is only one annotator, no pair or image has two answers, or an annotator
+        answered twice.
 
     Warns
     -----
     UserWarning
         If a kappa is undefined for some pairs of annotators: "all" is then the
-        mean over the others.
+        mean over the others. If codes are left out: those of free text, and those that no image
+        has from two annotators.
 
     Notes
     -----
+    Labels of images are compared in the same way as judgements of pairs. A skipped image has no
+    label. Choices are compared as equal or different.
+
     Weighted kappas are those of scikit-learn's ``cohen_kappa_score(weights=)``
     if judgements differ by whole numbers and every grade occurs; otherwise the distances
     of the numbers count, not their ranks.
@@ -104,10 +112,34 @@ def agreement(
         level = check_choice("level", level, LEVELS)
     n_boot = check_int("n_boot", n_boot, minimum=1)
     conf_level = check_conf_level(conf_level)
-    rng = np.random.default_rng(check_seed(seed))
-    wide = _one_column_each(judgements)
+    seed = check_seed(seed)
+
+    def measures(table: pd.DataFrame, levels: list[str] | None, unit: str) -> pd.DataFrame:
+        return _measures(table, levels, unit, n_boot, conf_level, seed)
+
+    if is_labels(answers):
+        return _of_codes(check_labels(answers, "answers"), level, measures)
+    table = check_judgements(answers, "answers")
+    _refuse_one_annotator(table, "judgements", "pairs", "read_pairs")
+    return measures(table, [level] if level else None, "pair")
+
+
+def _measures(
+    table: pd.DataFrame,
+    levels: list[str] | None,
+    unit: str,
+    n_boot: int,
+    conf_level: float,
+    seed: int,
+) -> pd.DataFrame:
+    """All measures of a table with pair_id, annotator and judgement (a number)."""
+    rng = np.random.default_rng(seed)
+    wide = _one_column_each(table, unit)
     values, codes = _codes(wide)
-    levels = [level] if level else list(LEVELS if len(values) > 2 else LEVELS[:1])
+    if levels is None:
+        levels = list(LEVELS)
+    if len(values) <= 2 and len(levels) > 1:
+        levels = list(LEVELS[:1])
 
     by_chance = _judged_by_chance(len(values), codes.shape[1], rng)
     n, n_more = len(codes), len(by_chance)
@@ -115,13 +147,74 @@ def agreement(
     draws = rng.gamma(np.repeat([1, 1 / n_more], [n, n_more]), size=(n_boot, n + n_more))
     draws *= n / draws.sum(axis=1, keepdims=True)
     rows = []
-    for measure, names, n_pairs, statistic in _statistics(wide, codes, by_chance, values, levels):
+    for measure, names, n_units, statistic in _statistics(wide, codes, by_chance, values, levels):
         with np.errstate(invalid="ignore", divide="ignore"):
             estimate = float(statistic(ones)[0])
             low, high = percentile_interval(estimate, statistic(draws), conf_level)
-        rows.append((measure, names, estimate, low, high, n_pairs))
-    columns = ["measure", "annotators", "estimate", "conf_low", "conf_high", "n_pairs"]
+        rows.append((measure, names, estimate, low, high, n_units))
+    columns = ["measure", "annotators", "estimate", "conf_low", "conf_high", f"n_{unit}s"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _of_codes(
+    labels: pd.DataFrame, level: str | None, measures: Callable[..., pd.DataFrame]
+) -> pd.DataFrame:
+    """The measures of each code."""
+    if labels["annotator"].isna().any():
+        raise ImagestrataError("The table lacks the column 'annotator'.")
+    check_once(labels)
+    _refuse_one_annotator(labels, "labels", "images", "read_labels")
+    made, left_out = [], []
+    for code, rows in labels.groupby("code", sort=False):
+        kind = rows["kind"].iloc[0]
+        given = rows.dropna(subset="label")
+        two = given.groupby("image_id")["annotator"].nunique().max() >= 2 if len(given) else False
+        if kind == "text" or not two:
+            left_out.append(f"{code} ({'free text' if kind == 'text' else 'one annotator'})")
+            continue
+        table = given.rename(columns={"image_id": "pair_id"})
+        numbers, levels = _as_judgements(table["label"], str(code), kind, level)
+        found = measures(table.assign(judgement=numbers), levels, "image")
+        found.insert(0, "code", str(code))
+        made.append(found)
+    if not made:
+        raise ImagestrataError(
+            f"No code has labels of an image by two annotators: {', '.join(left_out)}.",
+            f"Have some images labelled twice, such as with {arg('double', 0.1)} of "
+            f"{verb('export_labels')}.",
+        )
+    if left_out:
+        warn(f"{plural(len(left_out), 'code is', 'codes are')} left out: {', '.join(left_out)}.")
+    return pd.concat(made, ignore_index=True)
+
+
+def _as_judgements(
+    labels: pd.Series[Any], code: str, kind: str, level: str | None
+) -> tuple[Array, list[str]]:
+    """Labels as numbers, and the levels of measurement of their code."""
+    levels = [level] if level else ["ordinal", "interval"] if kind == "scale" else ["nominal"]
+    numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=float)
+    if not np.isnan(numbers).any():
+        return numbers, levels
+    if levels != ["nominal"]:
+        first = labels[np.isnan(numbers)].iloc[0]
+        raise ImagestrataError(
+            f"Labels of the code {quote(code)} are not numbers ({quote(first)} for one), so that "
+            f"they have no {levels[0]} level.",
+            f"Leave out {arg('level')}, or give the other codes alone.",
+        )
+    return pd.factorize(labels, sort=True)[0].astype(float), levels
+
+
+def _refuse_one_annotator(table: pd.DataFrame, answers: str, units: str, reader: str) -> None:
+    if table["annotator"].nunique() < 2:
+        did = "judge" if units == "pairs" else "label"
+        raise ImagestrataError(
+            f"All {answers} ({len(table):,}) are by one annotator, "
+            f"{quote(table['annotator'].iloc[0])}; agreement needs two or more.",
+            f"Have a second annotator {did} some of the {units}, and read all files together with "
+            f"{verb(reader)}.",
+        )
 
 
 def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
@@ -155,23 +248,16 @@ def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
     return table.assign(judgement=numbers)
 
 
-def _one_column_each(judgements: pd.DataFrame) -> pd.DataFrame:
-    """Pairs with two judgements or more as rows, annotators as columns."""
-    table = check_judgements(judgements)
-    annotators = table["annotator"].nunique()
-    if annotators < 2:
-        raise ImagestrataError(
-            f"All judgements ({len(table):,}) are by one annotator, "
-            f"{quote(table['annotator'].iloc[0])}; agreement needs two or more.",
-            "Have a second annotator judge some of the pairs, and read all files together with "
-            f"{verb('read_pairs')}.",
-        )
+def _one_column_each(table: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """Pairs or images with two answers or more as rows, annotators as columns."""
     wide = table.pivot(index="pair_id", columns="annotator", values="judgement")
     wide = wide[wide.notna().sum(axis=1) > 1]
     if wide.empty:
+        did = "judged" if unit == "pair" else "labelled"
         raise ImagestrataError(
-            f"No pair was judged by two of the {plural(annotators, 'annotator')}.",
-            "Have some pairs judged by several annotators.",
+            f"No {unit} was {did} by two of the "
+            f"{plural(table['annotator'].nunique(), 'annotator')}.",
+            f"Have some {unit}s {did} by several annotators.",
         )
     return wide
 

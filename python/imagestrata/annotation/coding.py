@@ -1,4 +1,4 @@
-"""Sheets to code the most and the least certain images of each cluster."""
+"""Sheets to label the most and the least certain images of each cluster."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ from ..errors import ImagestrataError
 from ..files import write_table
 from ..names import Exclude, excluded
 from ..progress import Progress
-from ..provenance import fingerprint
 from ..tables import keep_given
 from ..validate import check_bool, check_choice, check_int
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .answers import Asked, answered, check_known, need_columns, once, read_tables
+from .codes import check_codes
 from .export import check_file, export
-from .form import Form, Pictures
-from .key import read_key, warn_of_edits
-
-QUESTION = "What does each image show?"
+from .label_sets import QUESTION, make_form
 
 #: Measures of certainty that an image belongs to its cluster; whether larger is more certain.
 _MEASURES = {"probability": True, "silhouette": True, "distance": False}
 
 #: Columns of a sheet that name the image, before measure, metadata and codes.
 _KEYS = ("cluster", "certainty", "rank", "image_id")
-_ASKED = Asked("image_id", "image", "value", "code", "coder", ("code",))
+
+#: Columns of the sheet and its CSV that are not those of the images.
+_ADDED = ("certainty", "rank", "annotator", "skipped", "note", "seconds")
 
 #: Columns of a clustering's images that are not metadata of the user.
 _OWN = {
@@ -50,7 +48,7 @@ _OWN = {
 def coding_sheet(
     clustering: Clustering,
     out: str | os.PathLike[str],
-    codes: Sequence[str] | Mapping[str, Sequence[str] | None],
+    codes: str | Sequence[str] | Mapping[str, Any],
     *,
     n: int = 10,
     clusters: int | Iterable[int] | None = None,
@@ -59,24 +57,24 @@ def coding_sheet(
     question: str = QUESTION,
     warning: str | None = None,
     exclude: Exclude = None,
+    codebook: Mapping[str, str] | pd.DataFrame | str | os.PathLike[str] | None = None,
     thumbnail: int = 400,
     overwrite: bool = False,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Write a sheet to code the most and the least certain images of each cluster.
+    """Write a page to label the most and the least certain images of each cluster.
 
     Parameters
     ----------
     clustering : Clustering
         What :func:`cluster_images` returned.
     out : path
-        The HTML file to write. A CSV file of the same name beside it has the same images and
-        empty columns, for coding in a spreadsheet program. The page contains its images,
-        opens in any browser without a network, stores the entries of each coder until they
-        are saved as CSV, and sends no data.
-    codes : sequence of str, or mapping of str to sequences of str
-        Names of the codes. The values of a mapping are the answers to choose from; None
-        for free text.
+        The HTML file to write, a page such as :func:`export_labels` writes. A CSV file of the
+        same name beside it has the same images and empty columns, for labelling in a spreadsheet
+        program.
+    codes : str, sequence of str, or mapping of str to answers
+        As in :func:`export_labels`: a name alone is answered by yes or no, and the values of a
+        mapping are ``"binary"``, a list of answers, the two ends of a scale, or ``"text"``.
     n : int, default 10
         Number of images at either end of each cluster. No image occurs twice: in a cluster
         with fewer than ``2 * n`` images, the ``n`` most certain are taken first and the
@@ -91,12 +89,14 @@ def coding_sheet(
         Columns of the clustering's images that are shown with each image. By default all
         metadata. Columns without any value are left out.
     question : str, optional
-        Question to coders.
+        Question to annotators.
     warning : str, optional
         Text shown before the first image, for example that some images show violence.
     exclude : sequence of str, path of a file, or DataFrame, optional
         Images that must not be shown, by id, path or name of the file; others take their
         places. A file has one entry per line, or is a CSV table with such a column.
+    codebook : mapping, DataFrame, or path, optional
+        Definitions and examples, as in :func:`export_labels`.
     thumbnail : int, default 400
         Longer side of the embedded copies, in pixels; an image then takes some 20 KB.
     overwrite : bool, default False
@@ -109,9 +109,10 @@ def coding_sheet(
     DataFrame
         One row per image: ``cluster``; its names, if it has any, which neither the page nor the
         CSV shows unless ``columns`` lists them; ``certainty``, "most" or "least"; ``rank``, from 1
-        at that end; ``image_id``, ``path``; the measure of certainty; metadata; and an empty
-        column for each code. In the CSV, text that a spreadsheet program would read as a
-        formula has a quote before it.
+        at that end; ``image_id``, ``path``; the measure of certainty; metadata; and a column for
+        each code that describes its answers, which :func:`read_labels` needs. The CSV has empty
+        columns for ``annotator``, each code, ``skipped`` and ``note`` instead. In it, text that a
+        spreadsheet program would read as a formula has a quote before it.
 
     Raises
     ------
@@ -126,15 +127,15 @@ def coding_sheet(
 
     See Also
     --------
-    read_coding : Read the files of coders.
+    read_labels : Read the files of annotators.
+    export_labels : Have a sample of images labelled.
     """
     check_clustering(clustering)
-    asked = _check_codes(codes)
     n = check_int("n", n, minimum=1)
     chosen = select_clusters(clustering, clusters)
     by = _check_measure(clustering.images, by)
     check_same_run(clustering.images, out, "coding sheet")
-    given = keep_given(clustering.images, ("certainty", "rank"), verb("coding_sheet"))
+    given = keep_given(clustering.images, _ADDED, verb("coding_sheet"))
     # Names of clusters would tell coders what to see.
     named = names_in(clustering.clusters)
     ours = {*_OWN, *named}
@@ -144,29 +145,24 @@ def coding_sheet(
     sheet = _sheet(images, chosen, n, by, names)
     if sheet.empty:
         raise ImagestrataError("No image is left to be coded.")
-    taken = [code for code in asked if code in {*sheet.columns, *named, "coder"}]
-    if taken:
-        raise ImagestrataError(
-            f"{quote(taken[0])} cannot be a code: the sheet has a column of that name already.",
-            "Choose another name.",
-        )
-    sizes = images["cluster"].value_counts()
-    empty = {code: pd.Series([None] * len(sheet), dtype="str") for code in asked}
-    form = Form(
-        kind="coding",
-        title="Coding images",
+    asked = check_codes(codes, {*sheet.columns, *named})
+    ends = [*zip(sheet["cluster"], sheet["certainty"], strict=True)]
+    titles = {end: _title(*end) for end in dict.fromkeys(ends)}
+    described = {code.name: code.as_json() for code in asked}
+    form = make_form(
+        sheet[["image_id"]].astype(str).assign(group=pd.Series(ends, index=sheet.index)),
+        sheet[["image_id", "path"]].astype({"image_id": str}),
+        asked,
+        groups="group",
+        titles=titles,
+        facts=_facts(sheet, by),
         question=question,
         warning=warning,
-        tasks=sheet,
-        unit=_ASKED.unit,
-        id=_ASKED.id,
-        images=sheet[["image_id", "path"]].astype({"image_id": str}),
-        shown={"image": "image_id"},
-        fields=asked,
-        page=lambda tasks, pictures: _page(tasks, pictures, sizes, asked, by),
-        person=_ASKED.person,
+        codebook=codebook,
+        among=given,
+        hidden=hidden,
         wanting=True,
-        key=with_names(sheet.assign(**empty), clustering.clusters),
+        key=with_names(sheet, clustering.clusters).assign(**described),
     )
     # Somebody may have filled in the table of an earlier page.
     replace = check_bool("overwrite", overwrite)
@@ -175,118 +171,9 @@ def coding_sheet(
     form = export(
         form, out, thumbnail=thumbnail, usual=400, overwrite=overwrite, progress=progress
     )[1]
-    shown = [*sheet, *asked]
-    write_table(beside, form.key[shown])
+    empty = dict.fromkeys(["annotator", *described, "skipped", "note"], "")
+    write_table(beside, form.key[[*sheet]].assign(**empty))
     return form.key
-
-
-@public
-def read_coding(
-    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | pd.DataFrame,
-    sheet: pd.DataFrame | str | os.PathLike[str],
-    *,
-    codes: Sequence[str] | None = None,
-    sep: str | None = None,
-    encoding: str | None = None,
-) -> pd.DataFrame:
-    """Read coded sheets.
-
-    Parameters
-    ----------
-    files : path, sequence of paths, or DataFrame
-        CSV files that coders saved from the page or filled in; a folder of these; or such a
-        table. If a file has no column ``coder``, its name is the name of the coder. Columns
-        are separated by commas, semicolons or tabs.
-    sheet : DataFrame or path
-        The result of :func:`coding_sheet`, or the file ``...-key.csv`` beside the page.
-    codes : sequence of str, optional
-        Names of the codes; by default the empty columns of the sheet.
-    sep : str, optional
-        Separator of the columns of CSV files; by default detected among commas, semicolons
-        and tabs.
-    encoding : str, optional
-        Encoding of the files; by default that of the byte order mark, or UTF-8. Other text
-        is read as Windows-1252, with a warning.
-
-    Returns
-    -------
-    DataFrame
-        One row per image, coder and code with a value: ``cluster`` and its names, ``certainty``,
-        ``rank``, ``image_id``, ``coder``, ``code``, ``value`` (text); in the order of the
-        sheet. It joins to the clustering by ``image_id``.
-
-    Raises
-    ------
-    ImagestrataError
-        If a file cannot be read, lacks a code, has unknown images, or a coder
-        contradicts herself. The message has counts.
-
-    Warns
-    -----
-    UserWarning
-        If some images have no code, or if ``sheet`` is a file in a run folder whose clusters have
-        changed since: the codes are about the clusters that coders saw.
-
-    Examples
-    --------
-    Agreement of coders, with the function for judgements of pairs::
-
-        coding = read_coding(["anna.csv", "bo.csv"], sheet)
-        protest = coding[coding["code"] == "protest"]
-        agreement(
-            protest.rename(columns={"image_id": "pair_id", "coder": "annotator"})
-            .assign(judgement=(protest["value"] == "yes").astype(int)),
-            level="nominal",
-        )
-    """
-    table = read_key(sheet, _KEYS, "sheet", "coding_sheet")
-    warn_of_edits(sheet, table)
-    named = _codes_of(table, codes)
-    keys = ["cluster", *names_in(table), *_KEYS[1:]]
-    known = table[keys].astype({"cluster": int, "rank": int})
-    coded = []
-    for one in read_tables(files, ("image_id", "coder", *named), sep=sep, encoding=encoding):
-        need_columns(one, ("image_id", *named), _ASKED)
-        kept = [name for name in ("image_id", "coder", "file") if name in one]
-        coded.append(one.melt(kept, named, "code", "value"))
-    answers = answered(coded, _ASKED)
-    check_known(answers, known["image_id"], _ASKED)
-    answers = once(answers, _ASKED)
-    merged = known.assign(_place=range(len(known))).merge(answers, on="image_id")
-    merged["_code"] = merged["code"].map({name: i for i, name in enumerate(named)})
-    merged = merged.sort_values(["_place", "coder", "_code"], ignore_index=True)
-    return merged[[*keys, "coder", "code", "value"]]
-
-
-def _check_codes(codes: Any) -> dict[str, list[str] | None]:
-    """Names of the codes, each with the answers to choose from, or None."""
-    named = codes
-    if not isinstance(codes, Mapping):
-        listed = [] if isinstance(codes, str) or not isinstance(codes, Iterable) else list(codes)
-        if len(set(map(str, listed))) < len(listed):
-            raise ImagestrataError(
-                f"{arg('codes')} names a code twice: {', '.join(map(str, listed))}."
-            )
-        named = dict.fromkeys(listed)
-    if not named or not all(isinstance(name, str) and name.strip() for name in named):
-        raise ImagestrataError(
-            f"{arg('codes')} must be names of codes, not {quote(codes)}.",
-            f"For example {quote(['frame', 'people'])}, or "
-            f"{quote({'people': ['yes', 'no'], 'frame': None})}.",
-        )
-    found: dict[str, list[str] | None] = {}
-    for name, choices in named.items():
-        found[name] = None
-        if choices is None:
-            continue
-        answers = [] if isinstance(choices, str) else [str(choice) for choice in choices]
-        if not answers or not all(answer.strip() for answer in answers):
-            raise ImagestrataError(
-                f"The answers of the code {quote(name)} must be a list of texts, not "
-                f"{quote(choices)}."
-            )
-        found[name] = list(dict.fromkeys(answers))
-    return found
 
 
 def _check_measure(images: pd.DataFrame, by: Any) -> str:
@@ -346,44 +233,19 @@ def _sheet(
     return table[list(dict.fromkeys(kept))]
 
 
-def _page(
-    sheet: pd.DataFrame,
-    pictures: Pictures,
-    sizes: pd.Series[int],
-    codes: Mapping[str, list[str] | None],
-    by: str,
-) -> dict[str, Any]:
-    """The data of the page."""
-    facts = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
+def _title(cluster: Any, certainty: str) -> str:
+    name = "Residual" if cluster == -1 else f"Cluster {cluster}"
+    return f"{name}, {certainty} certain"
+
+
+def _facts(sheet: pd.DataFrame, by: str) -> dict[str, list[list[str]]]:
+    """Names and texts shown below each image: its measure of certainty, and metadata."""
+    shown = {by: sheet[by].map(lambda value: "" if pd.isna(value) else f"{value:.2f}")}
     metadata = [str(name) for name in sheet if name not in {*_KEYS, "path", by}]
-    facts |= {name: _texts(sheet[name]) for name in metadata}
-    rows = [
-        {
-            "id": image_id,
-            "picture": pictures.addresses.get(image_id),
-            "missing": pictures.lost.get(image_id),
-            "facts": [[name, texts.iloc[row]] for name, texts in facts.items() if texts.iloc[row]],
-        }
-        for row, image_id in enumerate(sheet["image_id"].astype(str))
-    ]
-    groups = [
-        {
-            "cluster": int(str(cluster)),
-            "size": int(sizes[cluster]),
-            **{
-                end: members.index[members["certainty"] == end].tolist()
-                for end in ("most", "least")
-            },
-        }
-        for cluster, members in sheet.groupby("cluster", sort=False)
-    ]
-    ids = [row["id"] for row in rows]
+    shown |= {name: _texts(sheet[name]) for name in metadata}
     return {
-        # Entries for other images or codes are stored separately.
-        "key": fingerprint([ids, codes]),
-        "codes": [{"name": name, "choices": choices} for name, choices in codes.items()],
-        "groups": groups,
-        "images": rows,
+        image_id: [[name, texts.iloc[row]] for name, texts in shown.items() if texts.iloc[row]]
+        for row, image_id in enumerate(sheet["image_id"].astype(str))
     }
 
 
@@ -391,20 +253,3 @@ def _texts(column: pd.Series[Any]) -> pd.Series[str]:
     """Values as text; missing values are empty."""
     texts: pd.Series[str] = column.map(lambda value: "" if pd.isna(value) else str(value).strip())
     return texts
-
-
-def _codes_of(sheet: pd.DataFrame, codes: Any) -> list[str]:
-    """Names of the codes: those in ``codes``, or the empty columns of the sheet."""
-    named = (
-        [str(one) for one in sheet if one not in names_in(sheet) and not _texts(sheet[one]).any()]
-        if codes is None
-        else list(codes)
-    )
-    if isinstance(codes, str) or not named:
-        raise ImagestrataError(
-            "The sheet has no empty columns, which are its codes by default."
-            if codes is None
-            else f"{arg('codes')} must be the names of the codes, not {quote(codes)}.",
-            f"Name them, such as {arg('codes', ['frame', 'people'])}.",
-        )
-    return named

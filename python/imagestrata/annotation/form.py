@@ -68,6 +68,10 @@ class Form:
         Whether tasks are kept if their images cannot be shown.
     about : dict, optional
         Further entries in the list of files of an export.
+    asides : tuple of str
+        Names of free texts that an annotator may add. A task then needs no answer.
+    also : frozenset of str
+        Ids of images that are shown beside the tasks, such as the examples of a codebook.
     """
 
     kind: str
@@ -87,11 +91,15 @@ class Form:
     sheets: str | None = None
     wanting: bool = False
     about: Mapping[str, Any] | None = None
+    asides: tuple[str, ...] = ()
+    also: frozenset[str] = frozenset()
 
     def without(self, exclude: Exclude) -> Form:
         """The form without the tasks that show an excluded image."""
         hidden = excluded(self.images, exclude, f"the {self._all}")
-        kept = self._only(~self._shows(hidden)) if hidden else self
+        if not hidden:
+            return self
+        kept = replace(self, also=self.also - hidden)._only(~self._shows(hidden))
         if kept.tasks.empty:
             are = "are excluded." if self.unit == "image" else "have an excluded image."
             raise ImagestrataError(f"All {self.unit}s ({self.n_tasks:,}) {are}")
@@ -119,8 +127,9 @@ class Form:
                     "Packet ids can contain letters, digits, '_' and '-'.",
                 )
             files[file] = write(tasks)
-            rows.append((name, tasks["group"].iloc[0], len(tasks), file))
-        table = pd.DataFrame(rows, columns=[self.sheets, "group", "n_images", "file"])
+            group = {"group": tasks["group"].iloc[0]} if "group" in tasks else {}
+            rows.append({self.sheets: name, **group, "n_images": len(tasks), "file": file})
+        table = pd.DataFrame(rows)
         return files | {"packets.csv": partial(write_table, table=table)}
 
     @property
@@ -137,6 +146,6 @@ class Form:
         if self.sheets is not None:  # positions without gaps
             tasks["position"] = tasks.groupby(self.sheets).cumcount() + np.int64(1)
         seen = {image for column in self.shown.values() for image in tasks[column]}
-        images = self.images[self.images["image_id"].isin(seen)]
+        images = self.images[self.images["image_id"].isin(seen | self.also)]
         key = self.key[self.key[self.id].isin(tasks[self.id])].reset_index(drop=True)
         return replace(self, tasks=tasks, images=images, key=key)

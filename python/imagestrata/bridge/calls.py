@@ -189,8 +189,21 @@ def _send(value: Any, *, stored: bool = False) -> Any:
     return next(send(value) for one in type(value).__mro__ if (send := _SENDERS.get(one.__name__)))
 
 
+#: What labels have in their ``attrs``: rows with these columns.
+_ABOUT_LABELS = {
+    "pace": ("annotator", "n_images", "n_skipped", "seconds"),
+    "disputed": ("image_id", "code", "annotator", "label", "note"),
+}
+
+
 def _send_table(table: pd.DataFrame) -> Sent:
-    """A table; labels are sent with the counts of the rule that made them."""
+    """A table; labels are sent with what their attributes say about them."""
+    for name, columns in _ABOUT_LABELS.items():
+        if name in table.attrs:
+            rows = pd.DataFrame(table.attrs[name], columns=[*columns])
+            texts = rows.select_dtypes("object").columns
+            rows = rows.astype(dict.fromkeys(texts, "str"))
+            return {"table": encode_table(table), name: encode_table(rows)}
     if "counts" not in table.attrs:
         return encode_table(table)
     return {

@@ -16,6 +16,7 @@ from .doctor import doctor
 from .embeddings import embed, reduce
 from .explore import coding_sheet, find, gallery, group, keywords, metadata, methods, propose, share
 from .finetune import fine_tune, predict
+from .labelling import labels, read_labels
 from .options import Command
 from .posts import network, posts, prevalence
 from .run import run
@@ -67,6 +68,8 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (network, ("export_network",), ("linked",)),
     (sample, ("sample_images",), ()),
     (assign, ("assign_annotators", "export_packets"), ()),
+    (labels, ("export_labels",), ("disputed",)),
+    (read_labels, ("read_labels", "consensus", "agreement"), ("answers", "files")),
     (share, ("share_bundle",), ()),
     (methods, ("methods_paragraph",), ("results",)),
     (doctor, (), ()),

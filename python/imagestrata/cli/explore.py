@@ -186,17 +186,17 @@ def group(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
 
 
 def coding_sheet(run_folder: RunFolder, settings: Settings) -> Said:
-    """Write a page for coding the most and the least certain images of each cluster."""
+    """Write a page to label the most and the least certain images of each cluster."""
     given = settings("coding_sheet")
     if "codes" not in given:
-        raise ImagestrataError(f"{arg('codes')} must name what to code, such as people=yes,no.")
+        raise ImagestrataError(f"{arg('codes')} must name what to label, such as people=yes,no.")
     page = run_folder / "coding-sheet.html"
     clustering = load_clustering(run_folder)
     given["exclude"] = excluded_images(run_folder, given.get("exclude"), clustering.images)
     sheet = imagestrata.coding_sheet(clustering, page, **given)
     table = page.with_suffix(".csv")
     summary = {"n_images": len(sheet), "page": str(page), "table": str(table)}
-    lines = f"{plural(len(sheet), 'image')} to code: {page}", f"For a spreadsheet program: {table}"
+    lines = f"{plural(len(sheet), 'image')} to label: {page}", f"For a spreadsheet program: {table}"
     return summary, *lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +172,14 @@ def _read_json(what: str, path: str, example: str) -> Any:
         ) from None
 
 
-def read_codes(typed: list[str]) -> dict[str, list[str] | None]:
-    """The codes: names, or names with answers ("people=yes,no")."""
+def read_codes(typed: list[str]) -> dict[str, Any]:
+    """The codes: names, or names with answers ("scene=march,vigil", "crowd=1..7", "note=text")."""
     split = [one.partition("=") for one in typed]
-    return {name: answers.split(",") if equals else None for name, equals, answers in split}
+    return {name: _answers(answers) if equals else "binary" for name, equals, answers in split}
+
+
+def _answers(typed: str) -> Any:
+    ends = re.fullmatch(r"(-?\d+)\.\.(-?\d+)", typed)
+    if ends:
+        return [int(end) for end in ends.groups()]
+    return typed if typed in ("binary", "text") else typed.split(",")

@@ -11,6 +11,7 @@ from ..wording import Language, Name, shortened
 #: Commands for verbs that have no command of their name.
 COMMANDS = {
     "doctor": "doctor",
+    "export_labels": "labels",
     "export_packets": "assign",
     "export_pairs": "pairs",
     "link_posts": "posts",

@@ -33,11 +33,12 @@ _SHARED = {
     "pairs": ("annotate",),
     "sets": ("annotate",),
     "ratings": ("annotate",),
+    "labels": ("annotate",),
     "gallery": ("scatter", "edits", "curate", "timeline"),
 }
 
 #: Pages for answers, with a ``data["key"]`` that identifies their tasks.
-_ANSWERED = ("pairs", "sets", "ratings", "coding")
+_ANSWERED = ("pairs", "sets", "ratings", "labels")
 
 
 def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) -> Path:

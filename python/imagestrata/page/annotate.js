@@ -7,7 +7,8 @@
  * stored by `kind` and `data.key`. `show(i, answer)` draws task `i`; `row(i, answer)` is its line in
  * the CSV with `columns`, or `rows(...)` its lines; `summary(answers)` counts at the end. An answer
  * in several steps is stored by `note(answer)` until `isDone(answer)`. `past` is the past participle
- * of the task ("judged"), `all` the word for all tasks, `file` the name of the CSV.
+ * of the task ("judged"), `all` the word for all tasks, `file` the name of the CSV. `arrows` are
+ * keys for the tasks before and after.
  */
 kit.annotate = ({
   kind, one, ids, columns, show, row, summary,
@@ -16,6 +17,7 @@ kit.annotate = ({
   past = "judged",
   all = " of images",
   file = kind,
+  arrows = true,
 }) => {
   const { dict, people, say, onKeys, csv, download } = kit;
   const byId = (id) => document.getElementById(id);
@@ -134,9 +136,8 @@ kit.annotate = ({
   // ---- navigation ----
 
   onKeys(document, {
-    ArrowLeft: () => move(-1),
-    ArrowRight: () => move(1),
-    Backspace: () => move(-1),
+    ...(arrows && { ArrowLeft: () => move(-1), ArrowRight: () => move(1) }),
+    Backspace: () => (document.querySelector("dialog[open]") ? false : move(-1)),
   });
   byId("back").addEventListener("click", () => move(-1));
   byId("next").addEventListener("click", () => move(1));

@@ -5,7 +5,13 @@ from __future__ import annotations
 from ..steps import StepKind
 
 STEPS = (
-    StepKind("sample", "sample_images", "sample.csv", after=("cluster",), work=("sample.csv",)),
+    StepKind(
+        "sample",
+        "sample_images",
+        "sample.csv",
+        after=("cluster",),
+        work=("sample.csv", "label-*", "labels*.csv"),
+    ),
     StepKind(
         "pairs",
         "sample_pairs",

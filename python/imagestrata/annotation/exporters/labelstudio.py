@@ -44,6 +44,7 @@ def _configuration(form: Form) -> str:
         "  </View>",
     ]
     alone = len(form.fields) == 1
+    needed = "false" if form.asides else "true"  # a skipped image has no answer
     for name, answers in form.fields.items():
         if not alone:
             lines.append(f'  <Header value={quoteattr(name)} size="5"/>')
@@ -52,13 +53,18 @@ def _configuration(form: Form) -> str:
             continue
         lines += [
             f'  <Choices name={quoteattr(name)} toName="{first}" choice="single" '
-            'showInline="true" required="true">',
+            f'showInline="true" required="{needed}">',
             *(
                 f"    <Choice value={quoteattr(str(answer))}"
                 + (f' hotkey="{number}"/>' if alone else "/>")
                 for number, answer in enumerate(answers)
             ),
             "  </Choices>",
+        ]
+    for name in form.asides:
+        lines += [
+            f'  <Header value={quoteattr(name)} size="5"/>',
+            f'  <TextArea name={quoteattr(name)} toName="{first}"/>',
         ]
     return "\n".join([*lines, "</View>"]) + "\n"
 

@@ -13,7 +13,7 @@ from ..form import Files, Form, Pictures, Write
 def files(form: Form, pictures: Pictures) -> Files:
     """A table for each sheet: its tasks, where their images lie, and empty columns for answers."""
     kind = "url" if any("://" in at for at in pictures.addresses.values()) else "path"
-    empty = dict.fromkeys([form.person, *form.fields], "")
+    empty = dict.fromkeys([form.person, *form.fields, *form.asides], "")
 
     def of(tasks: pd.DataFrame) -> Write:
         sides = {

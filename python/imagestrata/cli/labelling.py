@@ -1,0 +1,81 @@
+"""`labels`, `read-labels`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imagestrata
+
+from ..errors import ImagestrataError, plural
+from ..wording import arg, quote
+from .options import Answers, Name, RunFolder, Settings
+from .output import Said, records
+from .run_folder import excluded_images, placed, required_sample
+
+
+def labels(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
+    """Write forms on which annotators label the sample of a run folder, cluster by cluster."""
+    given = settings("export_labels")
+    if "codes" not in given:
+        raise ImagestrataError(f"{arg('codes')} must name what to label, such as protest.")
+    run_folder = placed(run_folder, name)
+    drawn = required_sample(run_folder)
+    given["exclude"] = excluded_images(run_folder, given.get("exclude"), drawn) or None
+    if given.get("by") == "none":
+        given["by"] = None
+    place = run_folder / f"label-{given.get('to', 'page')}"
+    folder = imagestrata.export_labels(drawn, place, **given)
+    key = folder.with_name(f"{folder.name}-key.csv")
+    summary = {"n_images": len(drawn), "folder": str(folder), "key": str(key)}
+    return summary, f"{plural(len(drawn), 'image')} to label: {folder}", f"Key, not for them: {key}"
+
+
+def read_labels(
+    run_folder: RunFolder, answers: Answers, settings: Settings, name: Name = None
+) -> Said:
+    """Read the labels of annotators, their agreement, and one label per image."""
+    from ..files import write_table
+
+    run_folder = placed(run_folder, name)
+    given = settings("read_labels")
+    key = given.pop("key", None) or _key_of(run_folder)
+    found = imagestrata.read_labels([*answers], key, **given)
+    pace = found.attrs["pace"]
+    decided = imagestrata.consensus(found, **settings("consensus"))
+    files = {"labels": run_folder / "labels.csv", "decided": run_folder / "labels-decided.csv"}
+    write_table(files["labels"], found)
+    write_table(files["decided"], decided)
+    summary = {"pace": pace, **{what: str(file) for what, file in files.items()}}
+    lines = [_line(one) for one in pace]
+    file = run_folder / "label-agreement.csv"
+    try:
+        measures = imagestrata.agreement(found, **settings("agreement"))
+    except ImagestrataError as error:
+        # With one annotator, or no image labelled by two, the labels are still useful.
+        file.unlink(missing_ok=True)
+        lines += ["", f"No agreement to report. {error}"]
+    else:
+        write_table(file, measures)
+        summary |= {"agreement": records(measures)}
+        lines += ["", measures.round(3).to_string(index=False)]
+    return summary, *lines, "", f"Labels: {files['labels']}", f"One per image: {files['decided']}"
+
+
+def _key_of(run_folder: Path) -> Path:
+    """The key of the export of a run folder."""
+    keys = sorted(run_folder.glob("label-*-key.csv"))
+    if len(keys) != 1:
+        seen = ", ".join(file.name for file in keys) if keys else "none"
+        raise ImagestrataError(
+            f"{quote(run_folder)} must have one export of labels; the keys in it: {seen}.",
+            f"Name the key of the export that was answered with {arg('key')}."
+            if keys
+            else "Run `imagestrata labels` first.",
+        )
+    return keys[0]
+
+
+def _line(pace: dict[str, object]) -> str:
+    seconds = pace["seconds"]
+    each = f", {seconds:.1f} seconds each" if seconds == seconds else ""
+    return f"{pace['annotator']}: {plural(int(str(pace['n_images'])), 'image')}{each}"
