@@ -53,6 +53,7 @@
 #' )
 #' agreement(judgements)
 agreement <- function(answers, level = NULL, n_boot = 1000, conf_level = 0.95, seed = 0, ...) {
+  check_dots(...)
   check_data_frame(answers, "answers", made_by = "read_pairs")
   decode_result(call_verb("agreement", answers = send_answers(answers)))
 }
@@ -64,9 +65,4 @@ send_answers <- function(answers) {
     answers$label <- label_texts(answers$label)
   }
   encode_table(answers)
-}
-
-label_texts <- function(labels) {
-  if (is.logical(labels)) labels <- as.integer(labels)
-  as.character(labels)
 }
