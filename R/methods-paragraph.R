@@ -16,8 +16,8 @@
 #'   needs no Python.
 #' @param results Analyses of posts to describe: a result of [link_posts()], [topic_prevalence()],
 #'   [topic_gaps()], [topic_odds()], [topic_model()] or [share_model()]. Or labels and what became
-#'   of them: labels of one or several annotators, the result of [agreement()] or [consensus()], or
-#'   of [predict_labels()]. Or a list of several, in the order of the text.
+#'   of them: labels of one or several annotators, the result of [agreement()] or [consensus()], of
+#'   [predict_labels()], or of [label_shares()]. Or a list of several, in the order of the text.
 #' @inheritParams scan_images
 #'
 #' @returns A string. Print it with `cat()`.
@@ -91,9 +91,9 @@ describe_result <- function(x, call) {
     describe_linked(x)
   } else {
     abort_imagestrata(
-      "{.arg results} must be labels or predictions, or results of {.fn link_posts},
-       {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds}, {.fn topic_model} or
-       {.fn share_model}, not {seen_product(x)}.",
+      "{.arg results} must be labels or predictions, or results of {.fn label_shares},
+       {.fn link_posts}, {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds},
+       {.fn topic_model} or {.fn share_model}, not {seen_product(x)}.",
       call = call
     )
   }

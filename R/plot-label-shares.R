@@ -1,6 +1,6 @@
 #' Plot shares of labels by machine, by sample and corrected
 #'
-#' Draws the three estimates of `label_shares()` side by side: what the predictions alone say, what
+#' Draws the three estimates of [label_shares()] side by side: what the predictions alone say, what
 #' the labelled sample alone says, and the estimate that corrects the one by the other. If the table
 #' has a column of dates, each code is a panel with lines over time. Otherwise each code is a row,
 #' and with groups each group is a row and each code a panel.
@@ -14,7 +14,7 @@
 #' `ggplot2::theme(text = ggplot2::element_text(size = 9))`, and put panels below each other with
 #' `n_columns = 1`.
 #'
-#' @param shares The result of `label_shares()`, or some of its rows.
+#' @param shares The result of [label_shares()], or some of its rows.
 #' @param codes Names of the codes to draw, in this order. By default (`NULL`) all. Shares and means
 #'   of scales have different axes and need a figure each.
 #' @param truth Known shares to mark by a line, from a simulation or a count: a table with the

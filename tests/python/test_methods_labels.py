@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError, methods_paragraph
+from imagestrata import ImagestrataError, label_shares, methods_paragraph
+from test_golden import golden as table_of
 
 GOLDEN = Path(__file__).parents[1] / "fixtures" / "methods-labels.txt"
 
@@ -40,6 +41,25 @@ def labels() -> pd.DataFrame:
     return table[table["seconds"] < 8].reset_index(drop=True)
 
 
+def shares() -> dict[str, pd.DataFrame]:
+    images, sample, given, predictions, posts = (
+        table_of(f"labelled-{name}")
+        for name in ("images", "sample", "labels", "predictions", "posts")
+    )
+    posts["time"] = pd.to_datetime(posts["time"])
+    protest = given[given["code"] == "protest"]
+    return {
+        "shares": label_shares(given, predictions, sample, clustering=images),
+        "clusters": label_shares(given, predictions, sample, "cluster", clustering=images),
+        "sample": label_shares(given, sample=sample, conf_level=0.9),
+        "months": label_shares(protest, predictions, sample, "month", linked=posts),
+        "posts": label_shares(
+            protest, predictions, sample, "party", linked=posts, weight="post"
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_both_languages_say_the_same():
     given = labels()
     alpha = {
@@ -69,6 +89,7 @@ def test_both_languages_say_the_same():
         "pairs": pd.DataFrame(alpha).assign(n_pairs=1200),
         "folds": predicted,
         "other": predicted.assign(code="protest", label="1", split=None),
+        **shares(),
     }
     told = {name: methods_paragraph(results=one) for name, one in results.items()}
     parts = {name: text.split(" Labels were analysed with ", 1) for name, text in told.items()}
@@ -88,6 +109,13 @@ def test_posts_and_labels_share_a_paragraph():
     text = methods_paragraph(results=[posts, labels()])
     first, second = text.index("We linked posts"), text.index("We had 10 images labelled")
     assert first < second < text.index("Posts and labels were analysed with Python")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_method_of_shares_is_told_once():
+    text = methods_paragraph(results=[*shares().values()])
+    assert text.count("Corrected estimates are") == 1
+    assert text.count("We estimated how often") == 4
 
 
 def test_other_tables_are_refused():

@@ -16,6 +16,19 @@ told_labels <- function() {
   table[table$seconds < 8, ]
 }
 
+told_label_shares <- function() {
+  made <- read_labelled()
+  protest <- made$labels[made$labels$code == "protest", ]
+  of <- \(labels, ...) label_shares(labels, made$predictions, made$sample, ...)
+  list(
+    shares = of(made$labels, clustering = made$images),
+    clusters = of(made$labels, cluster, clustering = made$images),
+    sample = label_shares(made$labels, sample = made$sample, conf_level = 0.9),
+    months = of(protest, month, linked = made$posts),
+    posts = of(protest, party, linked = made$posts, weight = "post")
+  )
+}
+
 test_that("both languages say the same of labels and predictions, with their numbers", {
   local_core()
   given <- told_labels()
@@ -41,6 +54,7 @@ test_that("both languages say the same of labels and predictions, with their num
     folds = predicted,
     other = dplyr::mutate(predicted, code = "protest", label = "1", split = NA)
   )
+  results <- c(results, quietly(told_label_shares()))
   told <- vapply(results, \(one) methods_paragraph(results = one), "")
   parts <- strsplit(told, " Labels were analysed with ", fixed = TRUE)
   lines <- readLines(test_path("..", "fixtures", "methods-labels.txt"), encoding = "UTF-8")
@@ -58,6 +72,13 @@ test_that("posts and labels share a paragraph", {
   expect_match(text, paste0(
     "^We linked posts.*We had 10 images labelled.*Posts and labels were analysed with R"
   ))
+})
+
+test_that("the method of shares is told once", {
+  text <- methods_paragraph(results = quietly(told_label_shares()))
+  told <- \(words) lengths(regmatches(text, gregexpr(words, text, fixed = TRUE)))
+  expect_equal(told("Corrected estimates are"), 1)
+  expect_equal(told("We estimated how often"), 4)
 })
 
 test_that("undefined agreement is said to be so", {

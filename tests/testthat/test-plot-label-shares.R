@@ -167,3 +167,26 @@ test_that("what cannot be drawn is refused", {
     plot_label_shares(dplyr::mutate(shares[rep(1, 41), ], party = 1:41))
   })
 })
+
+test_that("the tables of label_shares() are drawn as they are", {
+  made <- read_labelled()
+  table <- quietly(label_shares(
+    made$labels, made$predictions, made$sample, clustering = made$images, conf_level = 0.9
+  ))
+  plot <- ggplot2::autoplot(table, codes = c("protest", "place"))
+  expect_setequal(
+    layers_of(plot)$Point$x, table$estimate[table$code != "anger"]
+  )
+  expect_match(caption_on_one_line(plot), "^90% intervals; 5[0-9] to 59 images labelled, 419 predi")
+  expect_equal(plot$labels$x, "Share of images")
+  clusters <- quietly(label_shares(
+    made$labels, made$predictions, made$sample, cluster, clustering = made$images
+  ))
+  plot <- plot_label_shares(clusters, codes = "protest")
+  expect_true("flags" %in% plot$scales$get_scales("y")$labels)
+  posts <- quietly(label_shares(
+    made$labels, made$predictions, made$sample, c(party, month), linked = made$posts
+  ))
+  plot <- plot_label_shares(posts, codes = "protest")
+  expect_equal(levels(plot$data$panel), c("D", "R"))
+})

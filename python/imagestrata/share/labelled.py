@@ -124,7 +124,8 @@ _MOST = 6
 def _shares(table: pd.DataFrame) -> list[str]:
     line = table.attrs["summary"]
     columns = [*table.columns]
-    by = columns[columns.index("label") + 1 : columns.index("method")]
+    between = columns[columns.index("label") + 1 : columns.index("method")]
+    by = [name for name in between if name not in ("cluster_name", "theme_name")]
     named = f" by {' and '.join(by)}" if by else ""
     said = [
         f"We estimated how often labels for {_and([*dict.fromkeys(table['code'])])} occur{named} "

@@ -84,9 +84,10 @@ def _describe(result: Any) -> str:
                 return _odds(result)
             return _gaps(result) if "contrast" in result else _prevalence(result)
     raise ImagestrataError(
-        f"{arg('results')} must be labels or predictions, or results of {verb('link_posts')}, "
-        f"{verb('topic_prevalence')}, {verb('topic_gaps')}, {verb('topic_odds')}, "
-        f"{verb('topic_model')} or {verb('share_model')}, not {kind_of(result)}."
+        f"{arg('results')} must be labels or predictions, or results of {verb('label_shares')}, "
+        f"{verb('link_posts')}, {verb('topic_prevalence')}, {verb('topic_gaps')}, "
+        f"{verb('topic_odds')}, {verb('topic_model')} or {verb('share_model')}, not "
+        f"{kind_of(result)}."
     )
 
 
