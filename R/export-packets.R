@@ -2,8 +2,8 @@
 #'
 #' @param packets The result of [assign_annotators()] or [reassign()], with `path`.
 #' @param out A new folder.
-#' @param to The tool of the annotators: `"page"`, `"qualtrics"`, `"labelstudio"` or `"csv"`; see
-#'   Details.
+#' @param to The tool of the annotators: `"page"`, `"server"`, `"qualtrics"`, `"labelstudio"` or
+#'   `"csv"`; see Details.
 #' @param items The items on which images are rated: a vector of names, or a table with the column
 #'   `item`. By default the paper's ten emotions.
 #' @param scale Lowest and highest rating, whole numbers from 0 to 10. The text of the paper has
@@ -35,6 +35,12 @@
 #' has one row per image and item: `respondent_id`, `group`, `packet_id`, `position`, `image_id`,
 #' `item`, `item_position`, `rating` (empty if not given), `skipped` and `seconds` (time spent on
 #' the image).
+#'
+#' **server.** A folder for [serve_forms()], which hands each visitor the next free packet of her
+#' group and keeps every answer as it is given. Annotators see the same pages. They receive neither
+#' ids nor names of images, packets and clusters: these are in `forms.json`, which only you may
+#' read, with the tokens of the links in `secrets.json`. [export_answers()] writes the answers as
+#' pages save them.
 #'
 #' **qualtrics.** One survey for all packets. Its block of questions is looped over the images of a
 #' packet, which embedded data names. `survey.txt` is the survey in Qualtrics' Advanced Format, for

@@ -85,9 +85,10 @@ send_argument <- function(x, name, default, call) {
 
 # Arguments that are one text, or TRUE or FALSE, although their default is NULL.
 text_arguments <- c(
-  "allocation", "base_url", "batch_norm", "bias", "by", "editor", "encoder", "encoding",
+  "address", "allocation", "base_url", "batch_norm", "bias", "by", "completion_code", "editor",
+  "encoder", "encoding",
   "endpoint_url", "engine", "k_criterion", "label", "level", "noise", "normalize", "note",
-  "period", "preset", "profile", "question", "selection", "sep", "separator", "silhouette", "task", "warning"
+  "period", "preset", "profile", "question", "return_address", "selection", "sep", "separator", "silhouette", "task", "warning"
 )
 flag_arguments <- c("exact", "weighted")
 

@@ -15,13 +15,14 @@ read_answers <- function(files, source, items, columns, templates, sep, encoding
 }
 
 # Files of our exports that are not answers.
-own_files <- c("export.json", "packets.csv", "tasks.json")
+own_files <- c("export.json", "forms.json", "packets.csv", "secrets.json", "tasks.json")
 
 check_files <- function(files, call) {
   check_exist(check_paths(files, "files", call = call), "files", call = call)
   folders <- dir.exists(files)
   inside <- list.files(files[folders], "[.](csv|tsv|json)$", ignore.case = TRUE, full.names = TRUE)
-  inside <- inside[!basename(inside) %in% own_files & !endsWith(inside, "-key.csv")]
+  ours <- basename(inside) %in% own_files | grepl("-(key|people)[.]csv$", inside)
+  inside <- inside[!ours]
   paths <- c(files[!folders], inside)
   if (length(paths) == 0) {
     abort_imagestrata(

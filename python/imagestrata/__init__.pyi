@@ -4,6 +4,10 @@ from .annotation.cluster_test import ClusterTest as ClusterTest
 from .annotation.cluster_test import export_test as export_test
 from .annotation.cluster_test import read_test as read_test
 from .annotation.coding import coding_sheet as coding_sheet
+from .annotation.coding import read_coding as read_coding
+from .annotation.collecting.collected import export_answers as export_answers
+from .annotation.collecting.serve import FormServer as FormServer
+from .annotation.collecting.serve import serve_forms as serve_forms
 from .annotation.consensus import consensus as consensus
 from .annotation.labels import export_labels as export_labels
 from .annotation.labels import read_labels as read_labels
@@ -101,6 +105,7 @@ __all__ = [
     "DensityClustering",
     "Embeddings",
     "FineTunedModel",
+    "FormServer",
     "ImagestrataError",
     "IterativeKMeans",
     "LocalModel",
@@ -135,6 +140,7 @@ __all__ = [
     "embed_text",
     "explain_labels",
     "export_labels",
+    "export_answers",
     "export_network",
     "export_packets",
     "export_pairs",
@@ -176,6 +182,7 @@ __all__ = [
     "sample_pairs",
     "scan_images",
     "score_clustering",
+    "serve_forms",
     "share_bundle",
     "share_model",
     "suggest_threshold",

@@ -27,6 +27,9 @@ OTHERS = (
     "\n\nIn Python:\n  from imagestrata",
     ' size="5"/>',
     "--psm ",
+    "\nCREATE TABLE ",
+    "SELECT ",
+    "UPDATE ",
 )
 #: Where texts of other kinds stand: help of commands, templates, tables of names.
 ELSEWHERE = {

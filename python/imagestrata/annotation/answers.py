@@ -18,14 +18,14 @@ from ..errors import ImagestrataError, plural, warn
 from ..names import some
 from ..tables import as_number, read_texts, text_of, with_text_ids
 from ..validate import check_path
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .exporters.labelstudio import read_tasks
 
 #: Notations of a missing answer: ours, that of R and that of pandas.
 _NOTHING = ("", "NA", "nan")
 _GIVEN = "the table"
 #: Files of our exports that do not contain answers.
-_OURS = ("export.json", "packets.csv", "tasks.json")
+_OURS = ("export.json", "forms.json", "packets.csv", "secrets.json", "tasks.json")
 
 
 class Asked(NamedTuple):
@@ -212,8 +212,13 @@ def _inside(path: Path) -> list[Path]:
         for file in sorted(path.iterdir())
         if file.suffix.lower() in (".csv", ".tsv", ".json")
         and file.name not in _OURS
-        and not file.name.endswith("-key.csv")
+        and not file.name.endswith(("-key.csv", "-people.csv"))
     ]
+    if not found and (path / "forms.json").exists():
+        raise ImagestrataError(
+            f"{quote(path)} is a folder of a server of forms.",
+            f"Export its answers with {verb('export_answers', str(path))} and read that file.",
+        )
     if not found:
         raise ImagestrataError(f"{quote(path)} contains no file that ends in .csv, .tsv or .json.")
     return found

@@ -32,11 +32,14 @@ from ..shown import Page
 from ..validate import check_address, check_bool, check_choice, check_idle, check_int, check_path
 from ..wording import arg, quote
 from .exporters import EXPORTERS, Exporter
+from .exporters.server import SERVED
 from .form import Files, Form, Pictures
 from .key import key_file
 
 #: Name of the file that lists the files of an export, so that a new one can replace them all.
 _MANIFEST = "export.json"
+#: The answers that a server collected, see collecting/folder.py.
+_ANSWERS = "answers.sqlite"
 
 
 def export(
@@ -72,7 +75,7 @@ def export(
         The form with the tasks that can be shown.
     """
     tool = EXPORTERS[check_choice("to", to, EXPORTERS)]
-    in_folder = form.sheets is not None
+    in_folder = tool.folder or form.sheets is not None
     if to == "qualtrics" and not in_folder:
         raise ImagestrataError(
             f"{arg('to', 'qualtrics')} is only for packets: its block of questions is looped over "
@@ -83,6 +86,11 @@ def export(
     alone = not (tool.inside or in_folder)
     if alone:
         check_idle(f"with {arg('to', to)}: the file contains no images", thumbnail=(side, usual))
+    if to == "server" and form.kind not in SERVED:
+        raise ImagestrataError(
+            f"{arg('to', 'server')} is only for packets and pairs.",
+            f"Use {arg('to', 'page')}, {arg('to', 'labelstudio')} or {arg('to', 'csv')}.",
+        )
     address = check_base_url(base_url, to)
     form = form.without(exclude)
     replace = check_bool("overwrite", overwrite)
@@ -135,6 +143,11 @@ def check_folder(out: Any, overwrite: bool) -> Path:
             f"{quote(folder)} contains other files ({', '.join(here[:3])}).",
             "Choose a new folder.",
         )
+    if _ANSWERS in here:
+        raise ImagestrataError(
+            f"{quote(folder)} contains the answers of annotators, which a server collected.",
+            f"Choose another folder. Nothing was removed, also with {arg('overwrite', True)}.",
+        )
     if not overwrite and not is_interrupted(folder):
         raise ImagestrataError(
             f"{quote(folder)} already contains an export, which annotators may be using.",
@@ -160,7 +173,8 @@ def check_base_url(base_url: Any, to: str) -> str | None:
         return None
     if not EXPORTERS[to].outside:
         raise ImagestrataError(
-            f"A page contains its images: {arg('base_url')} has no effect with {arg('to', to)}.",
+            f"{'A page contains' if to == 'page' else 'The server sends'} its images: "
+            f"{arg('base_url')} has no effect with {arg('to', to)}.",
             f"Leave it out, or use {arg('to', 'labelstudio')}.",
         )
     if not isinstance(base_url, str) or not re.fullmatch(r"https?://[^\s\"'<>\[\]]+", base_url):

@@ -63,7 +63,7 @@ def export_packets(
         The result of :func:`assign_annotators` or :func:`reassign`, with ``path``.
     out : path
         A new folder.
-    to : {"page", "qualtrics", "labelstudio", "csv"}, default "page"
+    to : {"page", "server", "qualtrics", "labelstudio", "csv"}, default "page"
         Tool in which annotators work; see Notes.
     items : sequence of str or DataFrame, optional
         Items on which images are rated, or a table with the column ``item``. By default
@@ -122,6 +122,12 @@ def export_packets(
     ``respondent_id``, ``group``, ``packet_id``, ``position``, ``image_id``, ``item``,
     ``item_position``, ``rating`` (empty if missing), ``skipped`` (1 or 0) and
     ``seconds`` (for which the image was shown).
+
+    **server.** A folder for :func:`serve_forms`, which hands each visitor the next free packet of
+    her group and keeps every answer as it is given. Respondents see the same pages. They receive
+    neither ids nor names of images, packets and clusters: these are in ``forms.json``, which only
+    you may read, with the tokens of the links in ``secrets.json``. :func:`export_answers` writes
+    the answers as pages save them.
 
     **qualtrics.** One survey for all packets, ``survey.txt`` in Qualtrics' Advanced Format,
     with one block of questions that is looped over the images of a packet:

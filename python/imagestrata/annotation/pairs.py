@@ -54,13 +54,16 @@ def export_pairs(
     pairs : DataFrame
         The result of :func:`sample_pairs`.
     out : path
-        The file to write: ``.html`` for "page", ``.json`` for "labelstudio", else ``.csv``.
-    to : {"page", "labelstudio", "csv"}, default "page"
+        The file to write: ``.html`` for "page", ``.json`` for "labelstudio", ``.csv`` for "csv".
+        For "server", a new folder.
+    to : {"page", "server", "labelstudio", "csv"}, default "page"
         Tool in which annotators work. "page": one file that contains the images and opens in
         any browser, without a network. It shows one pair after the other, accepts answers
         from the keyboard, stores them in the browser until they are removed, saves them as
-        CSV, and sends no data. "labelstudio": tasks to import, with the labelling
-        configuration in a file ``...-config.xml`` beside them. "csv": a table with empty
+        CSV, and sends no data. "server": a folder for :func:`serve_forms`, which shows every
+        annotator the same page with all pairs and keeps each answer as it is given;
+        :func:`export_answers` writes the answers. "labelstudio": tasks to import, with the
+        labelling configuration in a file ``...-config.xml`` beside them. "csv": a table with empty
         columns ``annotator`` and ``judgement``.
     graded : bool, default False
         Use the answers unrelated (0), loosely related (1) and closely related (2) instead
@@ -74,7 +77,7 @@ def export_pairs(
         out. A file has one entry per line, or is a CSV table with such a column. An entry
         that names none of the images raises an error, and no file is written.
     thumbnail : int, default 400
-        Longer side of the embedded copies, in pixels. By default a page of 554 pairs has
+        Longer side of the copies, in pixels. By default a page of 554 pairs has
         20 to 40 MB.
     base_url : str, optional
         For "labelstudio" and "csv": address of the folder with all images on a server, such
@@ -88,8 +91,8 @@ def export_pairs(
     Returns
     -------
     Path
-        The file. It contains neither strata nor probabilities; :func:`read_pairs` joins the
-        answers to the pairs. The exported pairs are also written beside the file, as
+        The file or folder. It contains neither strata nor probabilities; :func:`read_pairs` joins
+        the answers to the pairs. The exported pairs are also written beside the file, as
         ``...-key.csv``: do not send it to annotators.
 
     Raises

@@ -248,6 +248,23 @@ def _send_result(result: Any) -> Sent:
     }
 
 
+def _send_server(server: Any) -> Sent:
+    """The addresses of a server of forms, which runs until R stops it or ends."""
+    _SERVERS.append(server)
+    return {
+        "process": len(_SERVERS) - 1,
+        "folder": str(server.folder),
+        "address": server.address,
+        "groups": [*server.links],
+        "links": [*server.links.values()],
+        "researcher": server.researcher,
+    }
+
+
+#: The servers of this session: a server ends when nothing refers to it any more.
+_SERVERS: list[Any] = []
+
+
 def _as_it_is(value: Any) -> Any:
     return value
 
@@ -258,8 +275,9 @@ _SENDERS: dict[str, Callable[[Any], Any]] = {
     "FineTunedModel": _send_model,
     "PurePath": str,
     "Figure": lambda _: None,  # R reads the picture from its file
+    "FormServer": _send_server,
     "dict": lambda several: {name: _send(one) for name, one in several.items()},
-    **dict.fromkeys(("bytearray", "list", "str", "int", "float", "NoneType"), _as_it_is),
+    **dict.fromkeys(("bytearray", "list", "str", "bool", "int", "float", "NoneType"), _as_it_is),
     "object": _send_result,
 }
 
@@ -357,6 +375,8 @@ _HELPERS: dict[str, Callable[..., Any]] = {
     # The results of verbs: the name that messages use, and the verb.
     "products": lambda: pd.DataFrame(PRODUCTS.values())[["called", "maker"]],
     "follow_sample": _follow_sample,
+    "stop_server": lambda number: _SERVERS[int(number)].stop(),
+    "server_runs": lambda number: _SERVERS[int(number)].is_running,
     "link_posts": _link_posts,
     "read_posts": _read_posts,
     "examine": _examine,

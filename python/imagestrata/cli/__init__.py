@@ -11,6 +11,7 @@ from typing import Any
 
 from .app import app, main
 from .clustering import cluster, compare, edit, sweep
+from .collecting import answers, serve
 from .corpus import crop_faces, demo, extract_frames, relink, scan
 from .doctor import doctor
 from .embeddings import embed, reduce
@@ -70,6 +71,8 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (assign, ("assign_annotators", "export_packets"), ()),
     (labels, ("export_labels",), ("disputed",)),
     (read_labels, ("read_labels", "consensus", "agreement"), ("answers", "files")),
+    (serve, ("serve_forms",), ()),
+    (answers, ("export_answers",), ()),
     (share, ("share_bundle",), ()),
     (methods, ("methods_paragraph",), ("results",)),
     (doctor, (), ()),

@@ -139,6 +139,8 @@ class Settings:
         progress: Progress,
     ) -> None:
         self._command, self._typed, self._file, self._progress = command, typed, file, progress
+        #: Whether the summary is printed as JSON.
+        self.as_json = False
         #: Defaults of the command for arguments of verbs, in place of those of the verb.
         self.defaults: dict[str, dict[str, Any]] = {}
 
@@ -272,6 +274,7 @@ class Command:
                 file = ctx.meta.get("config", {})
                 progress = not values["quiet"] and (json_lines() if values["as_json"] else True)
                 own["settings"] = Settings(self, typed, file, progress)
+                own["settings"].as_json = values["as_json"]
             summary, *lines = self.function(**own)
             show(summary, values["as_json"], *lines)
 

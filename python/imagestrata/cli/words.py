@@ -13,10 +13,12 @@ COMMANDS = {
     "doctor": "doctor",
     "export_labels": "labels",
     "export_packets": "assign",
+    "export_answers": "answers",
     "export_pairs": "pairs",
     "link_posts": "posts",
     "list_encoders": "doctor",
     "read_posts": "posts",
+    "serve_forms": "serve",
     "topic_prevalence": "prevalence",
 }
 #: Other names of arguments in commands; the first existing one is used.

@@ -10,6 +10,9 @@ A kind of page, say ``gallery``, is a template ``gallery.html`` that extends
 ``base.html``, and a script ``gallery.js`` that builds on ``kit.js`` (data,
 elements, storage, keyboard, copying and downloading). All share ``kit.css``.
 Pages with tasks for annotators extend ``annotate.html`` and use ``annotate.js``.
+
+Pages of the server of forms (:func:`served_page`) are the same, with ``remote.js``, and may talk to
+the server that sent them and to nobody else.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -36,6 +40,10 @@ _SHARED = {
     "labels": ("annotate",),
     "gallery": ("scatter", "edits", "curate", "timeline"),
 }
+
+#: What pages may load: images beside them; or also answers of the server that sent them.
+_FROM_DISK = "img-src 'self' file: data:"
+_SERVED = "img-src 'self'; connect-src 'self'"
 
 #: Pages for answers, with a ``data["key"]`` that identifies their tasks.
 _ANSWERED = ("pairs", "sets", "ratings", "labels")
@@ -68,20 +76,51 @@ def write_page(path: Path, kind: str, data: Any, *, title: str, **context: Any) 
         asked = [title, context.get("question"), data.get("anchors")]
         export = [path.parent.name, path.name]
         data = {**data, "key": fingerprint([data["key"], asked, export])}
+    html = _html(kind, data, _scripts(kind), _FROM_DISK, title=title, served=False, **context).html
+    # File names on Linux need not be valid text.
+    write_bytes(path, html.encode("utf-8", errors="replace"))
+    return path
+
+
+class Served(NamedTuple):
+    """A page, and its content security policy for the header of the answer."""
+
+    html: str
+    policy: str
+
+
+def served_page(kind: str, data: Any, *, title: str, **context: Any) -> Served:
+    """A page of the server of forms, which sends answers to that server.
+
+    Parameters
+    ----------
+    kind, data, title, **context
+        As for :func:`write_page`.
+    """
+    made = _html(kind, data, _scripts(kind, "remote"), _SERVED, title=title, served=True, **context)
+    # Browsers accept this directive only in a header.
+    return made._replace(policy=f"{made.policy}; frame-ancestors 'none'")
+
+
+def _html(kind: str, data: Any, scripts: tuple[str, ...], may: str, **context: Any) -> Served:
     style = _asset("kit.css")
-    script = "".join(_asset(f"{name}.js") for name in ("kit", *_SHARED.get(kind, ()), kind))
+    script = "".join(_asset(f"{name}.js") for name in scripts)
+    policy = _policy(style, script, may)
     html = _template(kind).render(
-        title=title,
         version=version(),
-        policy=_policy(style, script),
+        policy=policy,
         style=Markup(style),
         script=Markup(script),
         data=_embedded(data),
         **context,
     )
-    # File names on Linux need not be valid text.
-    write_bytes(path, html.encode("utf-8", errors="replace"))
-    return path
+    return Served(html, policy)
+
+
+def _scripts(kind: str, *more: str) -> tuple[str, ...]:
+    """The scripts of a page, in order; notices have none of their own."""
+    own = (kind,) if (_FOLDER / f"{kind}.js").exists() else ()
+    return ("kit", *more, *_SHARED.get(kind, ()), *own)
 
 
 def fragment(kind: str, **context: Any) -> str:
@@ -89,6 +128,7 @@ def fragment(kind: str, **context: Any) -> str:
     return _template(kind).render(**context)
 
 
+@lru_cache
 def _template(kind: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
@@ -100,18 +140,19 @@ def _template(kind: str) -> jinja2.Template:
     return environment.get_template(f"{kind}.html")
 
 
+@lru_cache
 def _asset(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
-    """The content security policy: our style, our script, and local images."""
+def _policy(style: str, script: str, may: str) -> str:
+    """The content security policy: our style, our script, and what else a page may load."""
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src {_hash(script)}",
             f"style-src {_hash(style)}",
-            "img-src 'self' file: data:",
+            may,
             "base-uri 'none'",
             "form-action 'none'",
         ]

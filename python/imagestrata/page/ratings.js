@@ -25,6 +25,8 @@
     file: `ratings-${data.packet}`,
     ids: images,
     columns: ["respondent_id", "group", "packet_id", "position", "image_id", "item", "item_position", "rating", "skipped", "seconds"],
+    // The server stores in which order the items were shown.
+    sent: (given) => ({ ...given, order }),
     isDone: (given) => given.skipped || items.every((item) => Object.hasOwn(given.ratings, item)),
 
     show(i, given, person) {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ..form import Files, Form, Pictures
-from . import labelstudio, page, qualtrics, spreadsheet
+from . import labelstudio, page, qualtrics, server, spreadsheet
 
 
 class Exporter(NamedTuple):
@@ -23,12 +23,16 @@ class Exporter(NamedTuple):
         Whether files can contain the images.
     outside : bool
         Whether files can contain the addresses of images instead.
+    folder : bool
+        Whether the files of every form are in a folder; otherwise a form without sheets is one
+        file.
     """
 
     files: Callable[[Form, Pictures], Files]
     ending: str
     inside: bool
     outside: bool
+    folder: bool = False
 
 
 #: Every value of ``to``.
@@ -36,5 +40,6 @@ EXPORTERS = {
     "page": Exporter(page.files, ".html", inside=True, outside=False),
     "qualtrics": Exporter(qualtrics.files, ".txt", inside=False, outside=True),
     "labelstudio": Exporter(labelstudio.files, ".json", inside=True, outside=True),
+    "server": Exporter(server.files, "", inside=True, outside=False, folder=True),
     "csv": Exporter(spreadsheet.files, ".csv", inside=False, outside=True),
 }

@@ -1,0 +1,170 @@
+"""The kinds of forms: which answers are valid, and the rows that readers of answers expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+#: The longest time for one image that is believed, in seconds.
+_LONGEST = 7 * 24 * 3600
+
+
+class Refused(Exception):
+    """An answer or request that the server refuses, with the status of HTTP and the reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A set of tasks that the server hands out as a whole.
+
+    Attributes
+    ----------
+    name, group : str
+        The id of the packet, and its group; empty for forms without packets.
+    capacity : int or None
+        How many annotators should fill it in; None for as many as come.
+    tasks : dict
+        Random names of the tasks, and the true columns of each.
+    images : frozenset of str
+        Random names of the images that are shown.
+    page : dict
+        Data for the script of the page, with random names.
+    fields : dict
+        Names of the answers, with the values to choose from, or None for free text.
+    """
+
+    name: str
+    group: str
+    capacity: int | None
+    tasks: Mapping[str, Mapping[str, Any]]
+    images: frozenset[str]
+    page: Mapping[str, Any]
+    fields: Mapping[str, Sequence[Any] | None]
+
+
+class Kind(NamedTuple):
+    """What the server knows about a kind of form.
+
+    Attributes
+    ----------
+    name : str
+        Name of its template and script in the page kit.
+    unit : str
+        Word for a task.
+    reader : str
+        The verb that reads the answers.
+    columns : callable
+        The columns of the table of answers, given the column of the person.
+    check : callable
+        Checks the answer to a task of a sheet, and returns whether the task is done.
+    rows : callable
+        Rows of the table of answers for one task, given the sheet, the task, the person and the
+        answer.
+    seconds : callable
+        The time that an answer took, if it says so.
+    """
+
+    name: str
+    unit: str
+    reader: str
+    columns: tuple[str, ...]
+    check: Callable[[Sheet, Any], bool]
+    rows: Callable[[Sheet, str, str, Any], Iterator[tuple[Any, ...]]]
+    seconds: Callable[[Any], float | None] = lambda value: None
+
+
+def _refuse(reason: str) -> Refused:
+    return Refused(422, reason)
+
+
+def _check_fields(value: Any, wanted: set[str]) -> None:
+    if not isinstance(value, dict) or {*value} != wanted:
+        raise _refuse("An answer has other fields than this form.")
+
+
+def _check_seconds(value: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= _LONGEST:
+        raise _refuse("The time of an answer is no number of seconds.")
+
+
+def _is_one_of(value: Any, choices: Sequence[Any] | None) -> bool:
+    """Whether a value is a choice, of the same type: 1 is neither True nor 1.0."""
+    return any(type(value) is type(one) and value == one for one in choices or ())
+
+
+# ---- ratings of images on several items ----
+
+
+def _check_ratings(sheet: Sheet, value: Any) -> bool:
+    _check_fields(value, {"ratings", "skipped", "seconds", "order"})
+    _check_seconds(value["seconds"])
+    ratings, skipped = value["ratings"], value["skipped"]
+    if not isinstance(ratings, dict) or not isinstance(skipped, bool):
+        raise _refuse("An answer has other fields than this form.")
+    order = value["order"]
+    if not isinstance(order, list) or not all(isinstance(item, str) for item in order):
+        raise _refuse("The order of the items is no list of names.")
+    if sorted(order) != sorted(sheet.fields):
+        raise _refuse("The order of the items names other items than this form.")
+    for item, rating in ratings.items():
+        if item not in sheet.fields:
+            raise _refuse("An answer is about an item that this form does not have.")
+        if not _is_one_of(rating, sheet.fields[item]):
+            raise _refuse("A rating is off the scale.")
+    if skipped and ratings:
+        raise _refuse("An image cannot be skipped and rated.")
+    return skipped or len(ratings) == len(sheet.fields)
+
+
+def _rows_of_ratings(sheet: Sheet, task: str, person: str, value: Any) -> Iterator[tuple[Any, ...]]:
+    row = sheet.tasks[task]
+    for place, item in enumerate(value["order"], start=1):
+        yield (
+            person, sheet.group, sheet.name, row["position"], row["image_id"], item, place,
+            value["ratings"].get(item), int(value["skipped"]), round(value["seconds"], 1),
+        )  # fmt: skip
+
+
+# ---- judgements of pairs ----
+
+
+def _check_pair(sheet: Sheet, value: Any) -> bool:
+    answers = sheet.fields["judgement"] or ()
+    if not _is_one_of(value, range(len(answers))):
+        raise _refuse("A judgement is none of the answers of this form.")
+    return True
+
+
+def _rows_of_pairs(sheet: Sheet, task: str, person: str, value: Any) -> Iterator[tuple[Any, ...]]:
+    row, answers = sheet.tasks[task], sheet.fields["judgement"] or ()
+    yield row["pair_id"], row["image_a"], row["image_b"], person, value, answers[value]
+
+
+KINDS = {
+    "ratings": Kind(
+        "ratings",
+        "image",
+        "read_ratings",
+        (
+            "respondent_id", "group", "packet_id", "position", "image_id", "item", "item_position",
+            "rating", "skipped", "seconds",
+        ),
+        _check_ratings,
+        _rows_of_ratings,
+        lambda value: float(value["seconds"]),
+    ),
+    "pairs": Kind(
+        "pairs",
+        "pair",
+        "read_pairs",
+        ("pair_id", "image_a", "image_b", "annotator", "judgement", "answer"),
+        _check_pair,
+        _rows_of_pairs,
+    ),
+}  # fmt: skip
