@@ -337,7 +337,9 @@ def test_the_key_lies_beside_the_folder(packets, tmp_path):
 def test_options_belong_to_their_tool(packets, tmp_path):
     with pytest.raises(ImagestrataError, match='`base_url` has no effect with to="page"'):
         export("pages", packets, tmp_path / "out", base_url=URL)
-    with pytest.raises(ImagestrataError, match="'page', 'qualtrics', 'labelstudio', 'csv'"):
+    with pytest.raises(
+        ImagestrataError, match="'page', 'server', 'qualtrics', 'labelstudio', 'csv'"
+    ):
         export("pages", packets, tmp_path / "out", to="html")
     assert not (tmp_path / "out").exists()
 

@@ -14,7 +14,9 @@ test_that("links have the names of their groups, and a server is stopped and pri
       NULL
     }
   )
-  server <- serve_forms("forms", port = 0, completion_code = "DONE")
+  expect_message(
+    server <- serve_forms("forms", port = 0, completion_code = "DONE"), "running.*D: http"
+  )
   expect_s3_class(server, "imagestrata_form_server")
   expect_equal(server$links[["D"]], "http://127.0.0.1:1/r/a")
   sent <- calls$serve_forms
@@ -40,7 +42,7 @@ test_that("answers are collected by a server and read", {
   )
   out <- file.path(dirname(folder), "answers.csv")
   expect_error(export_answers(folder, out), "Nobody has answered", class = "imagestrata_error")
-  server <- serve_forms(folder, port = 0)
+  server <- suppressMessages(serve_forms(folder, port = 0))
   withr::defer(close(server))
   expect_setequal(names(server$links), unique(packets$group))
   group <- names(server$links)[1]
@@ -58,7 +60,7 @@ test_that("answers are collected by a server and read", {
   begun <- post(paste0(server$links[[group]], "/begin"), '{"id": "panel1", "code": null}')
   own <- paste0(server$address, sub("^[.][.]", "", begun$go))
   page <- paste(readLines(own, warn = FALSE), collapse = "\n")
-  images <- strsplit(sub('.*"images":\\["(.*?)"\\].*', "\\1", page, perl = TRUE), '","')[[1]]
+  images <- strsplit(sub('(?s).*"images":\\["(.*?)"\\].*', "\\1", page, perl = TRUE), '","')[[1]]
   expect_false(any(vapply(packets$image_id, grepl, NA, x = page, fixed = TRUE)))
   for (i in seq_along(images)) {
     said <- post(paste0(own, "answers"), sprintf(

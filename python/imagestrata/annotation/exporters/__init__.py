@@ -38,8 +38,8 @@ class Exporter(NamedTuple):
 #: Every value of ``to``.
 EXPORTERS = {
     "page": Exporter(page.files, ".html", inside=True, outside=False),
+    "server": Exporter(server.files, "", inside=True, outside=False, folder=True),
     "qualtrics": Exporter(qualtrics.files, ".txt", inside=False, outside=True),
     "labelstudio": Exporter(labelstudio.files, ".json", inside=True, outside=True),
-    "server": Exporter(server.files, "", inside=True, outside=False, folder=True),
     "csv": Exporter(spreadsheet.files, ".csv", inside=False, outside=True),
 }
