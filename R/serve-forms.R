@@ -32,8 +32,8 @@
 #' The server stops with `close(server)`, and when R ends. All answers are kept, and it can be
 #' started again. For a study of several days use the command `imagestrata serve`.
 #'
-#' @returns Invisibly, an object of class `imagestrata_form_server`: a list with `folder`, `address`,
-#'   `links` (one per group) and `researcher`.
+#' @returns Invisibly, an object of class `imagestrata_form_server`: a list with `folder`,
+#'   `address`, `links` (one per group) and `researcher`.
 #' @seealso [export_answers()]
 #' @family verbs
 #' @export

@@ -4,7 +4,6 @@ from .annotation.cluster_test import ClusterTest as ClusterTest
 from .annotation.cluster_test import export_test as export_test
 from .annotation.cluster_test import read_test as read_test
 from .annotation.coding import coding_sheet as coding_sheet
-from .annotation.coding import read_coding as read_coding
 from .annotation.collecting.collected import export_answers as export_answers
 from .annotation.collecting.serve import FormServer as FormServer
 from .annotation.collecting.serve import serve_forms as serve_forms
@@ -139,8 +138,8 @@ __all__ = [
     "embed_images",
     "embed_text",
     "explain_labels",
-    "export_labels",
     "export_answers",
+    "export_labels",
     "export_network",
     "export_packets",
     "export_pairs",
