@@ -346,6 +346,10 @@ check_predictions <- function(predictions, copies, call) {
     predictions, "predictions", call, "predict_labels", c("image_id", "label")
   )
   table <- plain_columns(table)
+  # As tag_images() returns it.
+  if (all(c("confidence", "decision") %in% names(table)) && !"probability" %in% names(table)) {
+    names(table)[names(table) == "confidence"] <- "probability"
+  }
   if (!any(c("code", "probability", "decision") %in% names(table))) {
     abort_imagestrata(
       "{.arg predictions} must have a column {.field probability} or {.field decision}, or a column

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from imagestrata import (
     ModelServer,
     compare_tags,
     costs,
+    label_shares,
     tag_frequencies,
     tag_images,
 )
@@ -380,6 +382,24 @@ def test_with_labels_by_people(server: Server, tmp_path: Path) -> None:
     same = table.assign(label="street", kind="choice")
     with pytest.raises(ImagestrataError, match="have the same answer, 'street'"):
         compare_tags(same, people)
+
+
+def test_answers_are_predictions(server: Server, tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "pictures", 12)
+    replies = [
+        f'{{"q1": "{"yes" if number % 3 else "no"}", "q2": "street"}}' for number in range(12)
+    ]
+    server.answer = in_turn(*replies)
+    table = code(folder, server, tmp_path / "run")
+    ids = table["image_id"].unique()[:8]
+    sample = pd.DataFrame({"image_id": ids, "cluster": 1, "N_h": 12, "n_h": 8})
+    people = pd.DataFrame({"image_id": ids, "code": "protest", "label": [0, 1] * 4})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shares = label_shares(people, table, sample).set_index("method")
+    assert shares.loc["machine", "estimate"] == pytest.approx(8 / 12)
+    assert shares.loc["sample", "estimate"] == 0.5
+    assert shares.loc["corrected", "n_predicted"] == 12
 
 
 def test_the_command(server: Server, pictures: Path, tmp_path: Path) -> None:

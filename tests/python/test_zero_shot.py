@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from imagestrata import (
     cluster_keywords,
     compare_tags,
     embed_images,
+    label_shares,
     scan_images,
     tag_frequencies,
     tag_images,
@@ -287,6 +289,24 @@ def test_each_label_alone(images: pd.DataFrame, clip: Path) -> None:
     )
     said_so = merged["label_said"].astype(float)
     assert np.corrcoef(merged["confidence"], said_so)[0, 1] > 0.3
+
+
+def test_tags_are_predictions(images: pd.DataFrame, clip: Path) -> None:
+    """All labels of all images are there, and confidences count as probabilities."""
+    ids = images["image_id"].tolist()
+    sample = pd.DataFrame({"image_id": ids[:20], "cluster": 1, "N_h": 30, "n_h": 20})
+    people = by_hand(tag(images, clip), 20)
+    tags = tag(images, clip, calibrate=people.merge(sample))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing is unknown about how the network has seen labels
+        shares = label_shares(people, tags, sample)
+    assert shares["method"].tolist() == ["machine", "sample", "corrected"] * 3
+    assert shares["n_predicted"].eq(30).all() and shares["n_labelled"].eq(20).all()
+    named = tags.rename(columns={"confidence": "probability"})
+    pd.testing.assert_frame_equal(label_shares(people, named, sample), shares)
+    chosen = tags[tags["decision"]].groupby("label").size() / 30
+    machine = shares[shares["method"] == "machine"].set_index("label")["estimate"]
+    assert machine[chosen.index].to_dict() == pytest.approx(chosen.to_dict())
 
 
 # ---- the fit ----

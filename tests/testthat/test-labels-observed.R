@@ -147,3 +147,17 @@ test_that("strata are clusters by wave, also of a sample before edits", {
   sample <- change(six_sample, cluster = 1, stratum = c("w1c1", "w1c1", "w1c2"))
   expect_equal(observe_labels(six_labels, NULL, sample, edited)$images$stratum, c(1, 1, 1, 1, 2, 2))
 })
+
+test_that("tags with a decision are predictions", {
+  sample <- data.frame(image_id = letters[1:4], cluster = 1, N_h = 6, n_h = 4)
+  labels <- data.frame(image_id = letters[1:4], code = "protest", label = c(1, 0, 1, 0))
+  tags <- data.frame(
+    image_id = rep(letters[1:6], each = 2), label = c("protest", "other"),
+    confidence = c(0.9, 0.1, 0.2, 0.8, 0.7, 0.3, 0.1, 0.9, 0.6, 0.4, 0.3, 0.7),
+    decision = c(TRUE, FALSE, FALSE, TRUE, TRUE, FALSE, FALSE, TRUE, TRUE, FALSE, FALSE, TRUE),
+    split = NA_character_
+  )
+  named <- tags
+  names(named)[names(named) == "confidence"] <- "probability"
+  expect_equal(label_shares(labels, tags, sample), label_shares(labels, named, sample))
+})

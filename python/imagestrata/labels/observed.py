@@ -426,6 +426,8 @@ def _check_predictions(predictions: Any, copies: dict[str, str]) -> pd.DataFrame
     table = check_table(
         "predictions", predictions, ("image_id", "label"), "predict_labels", whole=("image_id",)
     ).reset_index(drop=True)
+    if {"confidence", "decision"} <= {*table} and "probability" not in table:
+        table = table.rename(columns={"confidence": "probability"})  # as tag_images() returns it
     if not {"code", "probability", "decision"} & {*table}:
         raise ImagestrataError(
             f"{arg('predictions')} must have a column 'probability' or 'decision', or a column "
