@@ -1,7 +1,6 @@
 #' Use Amazon Rekognition to tag images
 #'
-#' Describes Amazon's service `detect_labels` (things, scenes, activities) or
-#' `recognize_celebrities`, for [tag_images()]. This function sends nothing.
+#' Describes one of Amazon's services for images, for [tag_images()]. This function sends nothing.
 #'
 #' @details Keys are never arguments: they are read from the places that Amazon's tools use (the
 #' environment variables `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, `~/.aws`, single sign-on),
@@ -12,12 +11,19 @@
 #' data: settle that before you set `consent = TRUE`. Amazon recognises only the celebrities in its
 #' database, and mistakes other people for them: check matches by hand, see [compare_tags()].
 #'
-#' @param operation The service: `"labels"` or `"celebrities"`.
+#' Emotions and ages are guesses from the looks of a face: they are not what people feel or how old
+#' they are, and errors differ by skin colour, sex and age. Only age and emotion are requested. Use
+#' them for statements about many images after a check by hand, never to judge a person.
+#'
+#' @param operation The service: `"labels"` (things, scenes, activities), `"celebrities"`,
+#'   `"moderation"` (nudity, violence, drugs, ..., and the groups that Amazon puts them in),
+#'   `"text"` (one tag per line) or `"faces"` (one tag per face, the largest first, with the columns
+#'   `emotion`, `emotion_confidence`, `age_low` and `age_high`).
 #' @param region Region in which Amazon computes, which also decides the applicable law. The default
 #'   price is that of the default region.
 #' @param min_confidence Labels or matches with a lower confidence are left out, 0 to 1. 0.55 is the
 #'   service's own default for labels.
-#' @param price Price of an image. The default is the list price of both operations in us-east-1 in
+#' @param price Price of an image. The default is the list price of these operations in us-east-1 in
 #'   US dollars, for the first million images a month, as of 2024. Prices change and differ between
 #'   regions: check the current price.
 #' @param concurrency Number of simultaneous requests; most regions allow 5 a second.

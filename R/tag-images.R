@@ -17,8 +17,8 @@
 #' @param classifier The default, whose weights are installed with the Python packages; a classifier
 #'   of torchvision, by name; `"clip:<name>"`, see [list_encoders()]; [rekognition()]; or a vision
 #'   language model, from [model_server()] or [local_model()].
-#' @param n_tags Largest number of labels per image, the most confident first; by default 5, and
-#'   with CLIP all labels.
+#' @param n_tags Largest number of labels per image, the most confident first; by default 5, and all
+#'   with CLIP and for the text and the faces that [rekognition()] finds.
 #' @param min_confidence Labels with a lower confidence are left out.
 #' @param weights A file with the classifier's weights, the last layer included, or both towers of
 #'   CLIP. By default they are read from the cache of torch, or downloaded once.
@@ -68,6 +68,10 @@
 #'   0.5 on; and `split`, "fold" where the image's own label was not used to calibrate its
 #'   confidence although it has one, otherwise missing. Other functions count only the labels with a
 #'   decision of `TRUE`.
+#'
+#'   With the faces of [rekognition()], a row per face, the largest first, and the columns
+#'   `emotion`, `emotion_confidence`, `age_low` and `age_high`, which are guesses from looks: a
+#'   warning says so. With its text, a row per line, in the order of reading.
 #'
 #'   With a model, a table of labels instead, as people's are: a row per image and question with
 #'   `image_id`, `path`, `file`, `code`, `label` ("1" or "0" for yes or no), `annotator` (the

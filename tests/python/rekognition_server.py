@@ -29,6 +29,46 @@ CELEBRITIES = {
     ],
     "UnrecognizedFaces": [],
 }
+MODERATION = {
+    "ModerationLabels": [
+        {"Name": "Violence", "Confidence": 90.5, "ParentName": "", "TaxonomyLevel": 1},
+        {"Name": "Weapons", "Confidence": 90.5, "ParentName": "Violence", "TaxonomyLevel": 2},
+    ],
+    "ModerationModelVersion": "7.0",
+}
+TEXT = {
+    "TextDetections": [
+        {"DetectedText": "NO MORE", "Type": "LINE", "Id": 0, "Confidence": 80.0},
+        {"DetectedText": "war", "Type": "LINE", "Id": 1, "Confidence": 99.0},
+        {"DetectedText": "NO MORE", "Type": "LINE", "Id": 2, "Confidence": 70.0},
+        {"DetectedText": "?", "Type": "LINE", "Id": 3, "Confidence": 20.0},
+        {"DetectedText": "war", "Type": "WORD", "Id": 4, "ParentId": 1, "Confidence": 99.0},
+    ],
+    "TextModelVersion": "3.0",
+}
+
+
+def face(width: float, emotion: str, low: int, high: int, confidence: float = 99.5) -> Any:
+    """A face as Amazon describes it."""
+    box = {"Left": 0.1, "Top": 0.1, "Width": width, "Height": width}
+    emotions = [{"Type": "CALM", "Confidence": 10.0}, {"Type": emotion, "Confidence": 75.0}]
+    age = {"Low": low, "High": high}
+    return {"BoundingBox": box, "Confidence": confidence, "Emotions": emotions, "AgeRange": age}
+
+
+FACES = {
+    "FaceDetails": [
+        face(0.1, "HAPPY", 20, 28), face(0.4, "ANGRY", 40, 52), face(0.3, "SAD", 5, 9, 30.0)
+    ]
+}  # fmt: skip
+#: What Amazon might answer.
+ANSWERS = {
+    "DetectLabels": LABELS,
+    "RecognizeCelebrities": CELEBRITIES,
+    "DetectModerationLabels": MODERATION,
+    "DetectText": TEXT,
+    "DetectFaces": FACES,
+}
 
 
 class Server:
@@ -68,7 +108,7 @@ def rekognition_server() -> Iterator[Server]:
                 self.close_connection = True
                 return
             if answer is None:
-                answer = LABELS if operation == "DetectLabels" else CELEBRITIES
+                answer = ANSWERS[operation]
             status = 200
             if isinstance(answer, tuple):
                 status, code = answer

@@ -13,15 +13,17 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from images import encode, write_files, write_pictures
-from imagestrata import ImagestrataError, Rekognition, costs, tag_images
+from imagestrata import ImagestrataError, Rekognition, costs, tag_frequencies, tag_images
+from imagestrata.errors import ImagestrataWarning
 from imagestrata.provenance import read_run
 from imagestrata.text import rekognition as rekognition_module
 from imagestrata.text.rekognition import LIMIT, small_enough
-from rekognition_server import rekognition_server
+from rekognition_server import face, rekognition_server
 
 PRICE = 0.001
 
@@ -85,6 +87,84 @@ def test_celebrities(server, pictures, run):
     assert tags["label"].tolist() == ["Somebody"] * 3  # once, though two faces; one too unsure
     assert tags["confidence"].tolist() == [0.99] * 3
     assert {operation for operation, _ in server.requests} == {"RecognizeCelebrities"}
+
+
+def test_moderation(server, pictures, run):
+    tags = tag(pictures, server, run, "moderation")
+    assert tags["label"].tolist() == ["Violence", "Weapons"] * 3
+    assert tags["confidence"].tolist() == [0.905] * 6
+    assert {operation for operation, _ in server.requests} == {"DetectModerationLabels"}
+    assert {request["MinConfidence"] for _, request in server.requests} == {55.0}
+    assert read_run(run)["steps"]["tag"]["counts"]["models"] == ["7.0"]
+
+
+def test_text_is_in_the_order_of_reading(server, pictures, run):
+    tags = tag(pictures, server, run, "text")
+    assert tags["label"].tolist() == ["NO MORE", "war", "NO MORE"] * 3  # one line is too unsure
+    assert tags["rank"].tolist() == [1, 2, 3] * 3
+    assert tags["confidence"].tolist() == [0.8, 0.99, 0.7] * 3
+    assert {operation for operation, _ in server.requests} == {"DetectText"}
+
+
+def test_faces(server, pictures, run):
+    with pytest.warns(ImagestrataWarning, match="are guesses from looks"):
+        tags = tag(pictures, server, run, "faces")
+    columns = ["emotion", "emotion_confidence", "age_low", "age_high"]
+    assert tags.columns.tolist()[3:] == ["rank", "label", "confidence", *columns, "reason"]
+    assert tags["label"].tolist() == ["face"] * 6  # of three in each image, one is too unsure
+    largest = tags.iloc[0]
+    assert largest[columns].tolist() == ["angry", 0.75, 40, 52]
+    assert tags["emotion"].tolist() == ["angry", "happy"] * 3
+    asked = {tuple(request["Attributes"]) for _, request in server.requests}
+    assert asked == {("AGE_RANGE", "EMOTIONS")}  # and no sex
+    with pytest.warns(ImagestrataWarning, match="guesses"):
+        pd.testing.assert_frame_equal(tag(pictures, server, run, "faces"), tags)
+    assert len(server.requests) == 3
+    assert tag_frequencies(tags)["n_images"].tolist() == [3]
+
+
+@pytest.mark.filterwarnings("ignore:Emotions and ages")
+def test_images_without_a_face_and_odd_faces(server, pictures, run):
+    plain = face(0.1, "HAPPY", 20, 28)
+    odd = {name: plain[name] for name in ("BoundingBox", "Confidence")}
+    replies = [{"FaceDetails": []}, {"FaceDetails": [odd]}, {"FaceDetails": [{"Confidence": 1}]}]
+    server.answer = lambda number: replies[number - 1]
+    with pytest.warns(ImagestrataWarning, match="1 of 3 images have no answer yet"):
+        tags = tag(pictures, server, run, "faces")
+    assert tags["reason"].iloc[0] == "nothing recognised"
+    assert tags["label"].iloc[1] == "face" and tags[["emotion", "age_low"]].isna().all().all()
+    assert tags["reason"].iloc[2].startswith("not a valid answer of Amazon Rekognition")
+
+
+@pytest.mark.filterwarnings("ignore:Emotions and ages")
+@pytest.mark.parametrize("operation", ["moderation", "text", "faces"])
+def test_no_operation_is_paid_twice(server, pictures, run, operation):
+    budget = 2.5 * PRICE
+    with pytest.warns(ImagestrataWarning, match="budget reached"):
+        first = tag(pictures, server, run, operation, budget=budget)
+    assert len(server.requests) == 2 and first["reason"].notna().sum() == 1
+    tag(pictures, server, run, operation)
+    assert len(server.requests) == 3
+    tag(pictures, server, run, "labels", overwrite=True)
+    tag(pictures, server, run, operation, overwrite=True)
+    assert len(server.requests) == 6
+
+
+def test_the_permission_is_named(server, pictures, run):
+    server.answer = lambda number: (400, "AccessDeniedException")
+    with pytest.raises(ImagestrataError) as caught:
+        tag(pictures, server, run, "moderation")
+    assert "rekognition:DetectModerationLabels" in caught.value.hint
+
+
+def test_text_with_moto(pictures, run):
+    from moto import mock_aws
+
+    with mock_aws():
+        tags = tag_images(
+            pictures, Rekognition("text", retries=0), out=run, consent=True, progress=False
+        )
+    assert tags["label"].notna().all() and tags["confidence"].between(0.55, 1).all()
 
 
 def test_the_same_road_with_moto(pictures, run):
@@ -361,7 +441,7 @@ def test_an_answer_is_bounded_in_time_and_size(tmp_path, run, kind, monkeypatch)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"operation": "faces"}, "`operation` must be one of"),
+        ({"operation": "hands"}, "`operation` must be one of"),
         ({"region": ""}, "`region` must be one such as"),
         ({"min_confidence": 55}, "`min_confidence` must be between 0 and 1"),
         ({"price": -1}, "`price` must be at least 0"),
@@ -397,7 +477,7 @@ def test_bad_arguments(pictures, run, options, message):
 def test_what_is_no_service(pictures, run):
     with pytest.raises(
         ImagestrataError,
-        match=r"must be the name of a network with named classes or a Rekognition\(\), not 3",
+        match=r"must be the name of a network, a Rekognition\(\), a ModelServer\(\) or a LocalModel\(\)",
     ):
         tag_images(pictures, 3, out=run, progress=False)
     with pytest.raises(ImagestrataError, match=r"Rekognition\(\), not 'resnet18'"):

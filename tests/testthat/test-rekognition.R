@@ -4,6 +4,22 @@ test_that("a service says what it is, and takes numbers and words", {
   expect_error(rekognition(price = "a"), "must be one number", class = "imagestrata_error")
 })
 
+test_that("faces come with a warning before anything is sent", {
+  skip_if_no_core()
+  expect_output(print(rekognition("faces")), "faces")
+  expect_warning(
+    expect_error(
+      tag_images(
+        imagestrata_example("images"), rekognition("faces"),
+        out = withr::local_tempdir(), progress = FALSE
+      ),
+      "leave this machine.*\\(faces\\)",
+      class = "imagestrata_error"
+    ),
+    "guesses from looks"
+  )
+})
+
 test_that("keys of R's environment go along, and are not part of the service", {
   withr::local_envvar(
     AWS_ACCESS_KEY_ID = "key", AWS_SECRET_ACCESS_KEY = "words", AWS_SESSION_TOKEN = NA,
@@ -40,7 +56,7 @@ test_that("costs are told and consent is asked for", {
   expect_error(costs(folder, "resnet18"), "rekognition",
     class = "imagestrata_error"
   )
-  expect_error(costs(folder, rekognition("faces"), progress = FALSE), "operation",
+  expect_error(costs(folder, rekognition("hands"), progress = FALSE), "operation",
     class = "imagestrata_error"
   )
 })

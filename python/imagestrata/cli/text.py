@@ -68,7 +68,7 @@ def tag(
         str,
         typer.Option(
             help="A network with classes; clip:NAME with --label; server:MODEL or local:MODEL with "
-            "--question; rekognition:labels or rekognition:celebrities."
+            "--question; rekognition:labels, celebrities, moderation, text or faces."
         ),
     ] = "efficientnet_lite0",
     token_price: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import threading
@@ -23,7 +24,17 @@ from .server import NOT_AS_EXPECTED, Declined, OverBudget, Purse, Unanswered
 if TYPE_CHECKING:
     from PIL import Image
 
-OPERATIONS = ("labels", "celebrities")
+#: The name of each operation in permissions of AWS.
+OPERATIONS = {
+    "labels": "DetectLabels",
+    "celebrities": "RecognizeCelebrities",
+    "moderation": "DetectModerationLabels",
+    "text": "DetectText",
+    "faces": "DetectFaces",
+}
+
+#: Operations whose results are things in an image, all of which count, in Amazon's order or ours.
+IN_ORDER = ("text", "faces")
 
 #: The largest image in a request, in bytes (AWS, "Guidelines and quotas").
 LIMIT = 5 * 2**20
@@ -60,8 +71,12 @@ class Rekognition:
 
     Attributes
     ----------
-    operation : {"labels", "celebrities"}
-        ``detect_labels`` (things, scenes, activities) or ``recognize_celebrities``.
+    operation : {"labels", "celebrities", "moderation", "text", "faces"}
+        ``detect_labels`` (things, scenes, activities); ``recognize_celebrities``;
+        ``detect_moderation_labels`` (nudity, violence, drugs, ..., and the groups that Amazon puts
+        them in); ``detect_text``, one tag per line; or ``detect_faces``, one tag per face, the
+        largest first, with the columns ``emotion``, ``emotion_confidence``, ``age_low`` and
+        ``age_high``.
     region : str
         The region in which Amazon computes, which also decides the applicable law. Default:
         "us-east-1", for which the default price holds.
@@ -69,7 +84,7 @@ class Rekognition:
         The lowest confidence of a label or match, from 0 to 1. Default 0.55, the service's own
         default for labels.
     price : float
-        The price of an image. Default 0.001, in US dollars: the list price of both operations
+        The price of an image. Default 0.001, in US dollars: the list price of these operations
         in us-east-1 for the first million images a month in 2024. Prices change and differ
         between regions: look yours up.
     concurrency : int
@@ -91,6 +106,10 @@ class Rekognition:
     opted out ("AI services opt-out policy"). Images of people are personal data: clarify this
     before you use ``consent=True``. Amazon recognises celebrities from its own list, and confuses
     other people with them: check matches by hand (:func:`compare_tags`).
+
+    Emotions and ages are guesses from the looks of a face: they are not what people feel or how old
+    they are, and errors differ by skin colour, sex and age. Only age and emotion are requested. Use
+    them for statements about many images after a check by hand, never to judge a person.
 
     Examples
     --------
@@ -249,17 +268,7 @@ class RekognitionConnection:
         percent = round(100 * least, 6)
         self._thread.promised = False
         try:
-            if self.service.operation == "labels":
-                response = self._client.detect_labels(Image=image, MinConfidence=percent)
-                found = [(one["Name"], one["Confidence"] / 100) for one in response["Labels"]]
-                model = response.get("LabelModelVersion")
-            else:
-                response = self._client.recognize_celebrities(Image=image)
-                found = [
-                    (one["Name"], one["MatchConfidence"] / 100)
-                    for one in response["CelebrityFaces"]
-                ]
-                model = None
+            found, faces, model = self._detect(image, percent)
             if not all(isinstance(name, str) and 0 <= value <= 1 for name, value in found):
                 raise ValueError("names with a confidence were expected")
         except (OverBudget, Stopped):
@@ -284,17 +293,46 @@ class RekognitionConnection:
         finally:
             if self._thread.promised:
                 self._settle(billed=True, lost=True)
-        best: dict[str, float] = {}
-        for name, confidence in found:
-            if confidence >= least:
-                best[name] = max(confidence, best.get(name, 0.0))
-        ordered = sorted(best.items(), key=lambda one: (-one[1], one[0]))
-        return {
-            "tags": [[name, round(value, 6)] for name, value in ordered],
+        kept = [row for row, (_, confidence) in enumerate(found) if confidence >= least]
+        if self.service.operation not in IN_ORDER:
+            kept.sort(key=lambda row: (-found[row][1], found[row][0]))
+            first = {found[row][0]: row for row in reversed(kept)}  # each name once
+            kept = [row for row in kept if first[found[row][0]] == row]
+        answer = {
+            "tags": [[found[row][0], round(found[row][1], 6)] for row in kept],
             "reason": None,
             "model": model,
             "cost": self.service.price,
         }
+        return answer | ({"faces": json.dumps([faces[row] for row in kept])} if faces else {})
+
+    def _detect(
+        self, image: dict[str, bytes], percent: float
+    ) -> tuple[list[tuple[Any, Any]], list[dict[str, Any]], Any]:
+        """Names with their confidence, what is known about faces, and the version of the model."""
+        operation = self.service.operation
+        if operation == "celebrities":
+            response = self._client.recognize_celebrities(Image=image)
+            people = response["CelebrityFaces"]
+            return [(one["Name"], one["MatchConfidence"] / 100) for one in people], [], None
+        if operation == "text":
+            response = self._client.detect_text(Image=image)
+            lines = [one for one in response["TextDetections"] if one["Type"] == "LINE"]
+            found = [(one["DetectedText"], one["Confidence"] / 100) for one in lines]
+            return found, [], response.get("TextModelVersion")
+        if operation == "faces":
+            response = self._client.detect_faces(Image=image, Attributes=["AGE_RANGE", "EMOTIONS"])
+            details = sorted(response["FaceDetails"], key=_area, reverse=True)
+            faces = [_face(one) for one in details]
+            return [("face", one["Confidence"] / 100) for one in details], faces, None
+        if operation == "moderation":
+            response = self._client.detect_moderation_labels(Image=image, MinConfidence=percent)
+            labels, version = response["ModerationLabels"], "ModerationModelVersion"
+        else:
+            response = self._client.detect_labels(Image=image, MinConfidence=percent)
+            labels, version = response["Labels"], "LabelModelVersion"
+        found = [(one["Name"], one["Confidence"] / 100) for one in labels]
+        return found, [], response.get(version)
 
     def _before(self, **_: Any) -> None:
         """Reserve the price of an attempt before it is sent."""
@@ -325,13 +363,34 @@ class RekognitionConnection:
         if code in _NEVER or status in (401, 403, 404):
             return ImagestrataError(
                 f"{self.service.host} refuses every request ({code}).",
-                "Check the keys, their permission for rekognition:DetectLabels or "
-                "rekognition:RecognizeCelebrities, and the region; stored answers are kept.",
+                "Check the keys, their permission for "
+                f"rekognition:{OPERATIONS[self.service.operation]}, and the region; stored answers "
+                "are kept.",
             )
         if code in _ALWAYS:
             return Declined(code)
         passing = status >= 500 or "Throttl" in code or "Throughput" in code
         return Unanswered(f"HTTP {status}: {code}", passing=passing)
+
+
+def _area(face: dict[str, Any]) -> float:
+    box = face["BoundingBox"]
+    return float(box["Width"]) * float(box["Height"])
+
+
+def _face(face: dict[str, Any]) -> dict[str, Any]:
+    """The likeliest emotion of a face and the range of its age, as Amazon guesses them."""
+    age = face.get("AgeRange") or {}
+    emotions = face.get("Emotions") or []
+    likeliest = max(emotions, key=lambda one: float(one["Confidence"]), default=None)
+    return {
+        "emotion": None if likeliest is None else str(likeliest["Type"]).lower(),
+        "emotion_confidence": None
+        if likeliest is None
+        else round(float(likeliest["Confidence"]) / 100, 6),
+        "age_low": None if age.get("Low") is None else int(age["Low"]),
+        "age_high": None if age.get("High") is None else int(age["High"]),
+    }
 
 
 def small_enough(picture: Image.Image) -> bytes:

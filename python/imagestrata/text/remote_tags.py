@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,13 +21,20 @@ from .rekognition import Rekognition, RekognitionConnection
 from .server import Purse
 from .tag_table import BELOW, NOTHING
 
+#: Columns about faces.
+_OF_FACES = {
+    "emotion": "str",
+    "emotion_confidence": "float64",
+    "age_low": "Int64",
+    "age_high": "Int64",
+}
+
 
 def stored_answers(folder: Path | None, service: Rekognition) -> Answers:
     """The stored answers of a service."""
     place = None if folder is None else folder / "tags" / "answers.jsonl"
-    return Answers(
-        place, fingerprint(service.identity()), {"tags": list, "reason": str, "model": str}
-    )
+    fields = {"tags": list, "reason": str, "model": str, "faces": str}
+    return Answers(place, fingerprint(service.identity()), fields)
 
 
 def costs(service: Rekognition, images: pd.DataFrame, answers: Answers) -> dict[str, Any]:
@@ -82,24 +90,48 @@ def tags_of_answers(
     images: pd.DataFrame,
     answers: Answers,
     failed: Mapping[str, str],
-    n_tags: int,
+    n_tags: int | None,
     min_confidence: float,
+    *,
+    faces: bool,
 ) -> pd.DataFrame:
-    """The table of :func:`tag_images`."""
+    """The table of :func:`tag_images`, with what is known about ``faces``."""
     rows: list[tuple[Any, ...]] = []
+    details: list[dict[str, Any]] = []
     for image_id, path in zip(images["image_id"], images["path"], strict=True):
         answer = answers.found.get(image_id)
         if answer is None:
             rows.append((image_id, path, None, None, None, failed.get(image_id)))
+            details.append({})
             continue
-        tags = [tag for tag in answer["tags"][:n_tags] if tag[1] >= min_confidence]
+        known = _known(answer["faces"], len(answer["tags"]))
+        tags = [
+            (tag, about)
+            for tag, about in zip(answer["tags"][:n_tags], known, strict=False)
+            if tag[1] >= min_confidence
+        ]
         if not tags:
             reason = answer["reason"] or (BELOW if answer["tags"] else NOTHING)
             rows.append((image_id, path, None, None, None, reason))
-        rows += [
-            (image_id, path, rank, name, confidence, None)
-            for rank, (name, confidence) in enumerate(tags, start=1)
-        ]
+            details.append({})
+        for rank, ((name, confidence), about) in enumerate(tags, start=1):
+            rows.append((image_id, path, rank, name, confidence, None))
+            details.append(about)
     columns = ["image_id", "path", "rank", "label", "confidence", "reason"]
     kinds = {"rank": "Int64", "label": "str", "confidence": "float64", "reason": "str"}
-    return with_file(pd.DataFrame(rows, columns=columns).astype(kinds))
+    table = pd.DataFrame(rows, columns=columns).astype(kinds)
+    if faces:
+        for place, (name, kind) in enumerate(_OF_FACES.items(), start=len(columns) - 1):
+            values = pd.Series([one.get(name) for one in details], dtype=kind)
+            table.insert(place, name, values)
+    return with_file(table)
+
+
+def _known(faces: str | None, n: int) -> list[dict[str, Any]]:
+    """What a stored answer says about each face."""
+    try:
+        found = json.loads(faces or "[]")
+    except (ValueError, RecursionError):
+        found = []
+    whole = isinstance(found, list) and len(found) == n and all(isinstance(x, dict) for x in found)
+    return found if whole else [{}] * n

@@ -21,7 +21,7 @@ from ..encoders.registry import (
     knows_classes,
     make_classifier,
 )
-from ..errors import ImagestrataError, plural
+from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
 from ..tables import check_table
 from ..validate import check_bool, check_float, check_idle, check_int, check_path
@@ -32,7 +32,7 @@ from . import remote_tags
 from .coder import code_images
 from .local import LocalModel
 from .origin import texts_fingerprint
-from .rekognition import Rekognition
+from .rekognition import IN_ORDER, Rekognition
 from .remote_tags import stored_answers
 from .server import ModelServer
 from .tag_table import decided, looked_at, softmax, tag_table, unanswered
@@ -97,7 +97,7 @@ def tag_images(
         model.
     n_tags : int, optional
         The largest number of labels per image: those with the highest confidence. By default 5,
-        and with CLIP all labels.
+        and all with CLIP and for the text and the faces that :class:`Rekognition` finds.
     min_confidence : float, default 0
         The lowest confidence of a label.
     weights : path or str, optional
@@ -178,6 +178,10 @@ def tag_images(
         its confidence although it has one, otherwise missing. Other verbs count only the labels
         with a True decision.
 
+        With the faces of :class:`Rekognition`, a row per face, the largest first, and the columns
+        ``emotion``, ``emotion_confidence``, ``age_low`` and ``age_high``, which are guesses from
+        looks: a warning says so. With its text, a row per line, in the order of reading.
+
         With a model, a table of labels instead, as people's are: one row per image and question
         with ``image_id``, ``path``, ``file``, ``code``, ``label`` ("1" or "0" for yes or no),
         ``annotator`` (the model), ``kind`` ("binary" or "choice"), ``reason``. An answer is never
@@ -199,7 +203,8 @@ def tag_images(
     UserWarning
         If a model gave none of the answers for some images.
         If confidences of CLIP are no probabilities: labels that do not exclude each other, without
-        ``calibrate``. If labels given by hand do not agree with the scores at all.
+        ``calibrate``. If labels given by hand do not agree with the scores at all. If emotions and
+        ages of faces are requested.
 
     See Also
     --------
@@ -267,7 +272,6 @@ def tag_images(
         idle = {"exclusive": (exclusive, True), "calibrate": (calibrate, None)}
         check_idle("with this classifier, only with CLIP", **idle)
     if not isinstance(classifier, str):
-        n_tags = MOST_TAGS if n_tags is None else n_tags
         if isinstance(classifier, Rekognition):
             names = None if labels is None else _check_labels(labels)
             unset = {"weights": weights, "labels": names, "batch_size": batch_size}
@@ -389,7 +393,7 @@ def tag_frequencies(tags: pd.DataFrame) -> pd.DataFrame:
 def _tag_by_service(
     images: Any,
     service: Any,
-    n_tags: int,
+    n_tags: int | None,
     min_confidence: float,
     budget: Any,
     consent: bool,
@@ -405,6 +409,16 @@ def _tag_by_service(
             f"For instance {verb('Rekognition', 'labels', region='eu-west-1')}. Networks run "
             "on this machine and cost nothing.",
         )
+    faces = service.operation == "faces"
+    if faces:
+        warn(
+            "Emotions and ages of faces are guesses from looks: they are not what people feel or "
+            "how old they are, and errors differ by skin colour, sex and age.",
+            f"Check a sample by hand with {verb('compare_tags')}, and do not judge single people "
+            "by them.",
+        )
+    if n_tags is None and service.operation not in IN_ORDER:
+        n_tags = MOST_TAGS
     if budget is not None:
         budget = check_float("budget", budget, minimum=0)
     if out is None:
@@ -422,7 +436,9 @@ def _tag_by_service(
     def make() -> pd.DataFrame:
         asked = remote_tags.ask_service(table, service, answers, budget, consent, progress)
         failed.update(asked)
-        return remote_tags.tags_of_answers(table, answers, failed, n_tags, min_confidence)
+        return remote_tags.tags_of_answers(
+            table, answers, failed, n_tags, min_confidence, faces=faces
+        )
 
     def counts(tags: pd.DataFrame) -> dict[str, Any] | None:
         if failed:
