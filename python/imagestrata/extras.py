@@ -9,7 +9,7 @@ from .errors import ImagestrataError
 from .wording import install, quote
 
 
-def require(module: str, extra: str, what: str) -> Any:
+def require(module: str, extra: str, what: str, otherwise: str = "") -> Any:
     """Import an optional module, or raise an error that says how to install it.
 
     Parameters
@@ -20,6 +20,8 @@ def require(module: str, extra: str, what: str) -> Any:
         The group of optional packages (an "extra" of pip) that contains it.
     what : str
         What needs the module, for the message, such as "The encoder 'text:...'".
+    otherwise : str, optional
+        What else the user can do.
     """
     try:
         return import_module(module)
@@ -28,6 +30,6 @@ def require(module: str, extra: str, what: str) -> Any:
         detail = "" if own else f" ({error})"  # the module is installed, but lacks another one
         raise ImagestrataError(
             f"{what} needs the Python package {quote(module)}, which is not installed{detail}.",
-            f"Install it with {install(extra)}.",
+            f"Install it with {install(extra)}. {otherwise}".rstrip(),
             code="missing_package",
         ) from None

@@ -37,8 +37,8 @@ SHARED_DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 #: Packages of the extras. A test that needs one that is not installed is skipped, and says so.
 EXTRAS = {
     "av", "boto3", "botocore", "dask", "distributed", "dlib", "hdbscan", "krippendorff", "moto",
-    "open_clip", "openai", "pytesseract", "sentence_transformers", "starlette", "timm",
-    "transformers", "umap", "uvicorn",
+    "onnxruntime", "open_clip", "openai", "pytesseract", "rapidocr", "sentence_transformers",
+    "starlette", "timm", "transformers", "umap", "uvicorn",
 }  # fmt: skip
 MISSING = {name for name in EXTRAS if importlib.util.find_spec(name) is None}
 

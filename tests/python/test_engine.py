@@ -290,13 +290,12 @@ class TestVerbs:
         pd.testing.assert_frame_equal(made["here"][0], made["there"][0])
         assert made["here"][1] == made["there"][1] and len(made["here"][1]) == 2
 
-    @pytest.mark.skipif(
-        shutil.which("tesseract") is None,
-        reason="needs the program tesseract (Debian's package `tesseract-ocr`)",
-    )
+    @pytest.mark.parametrize("reader", ["rapidocr", "tesseract"])
     def test_texts_are_the_same(
-        self, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
     ) -> None:
+        if reader == "tesseract" and shutil.which("tesseract") is None:
+            pytest.skip("needs the program tesseract (Debian's package `tesseract-ocr`)")
         from matplotlib import get_data_path
 
         monkeypatch.setattr(reading, "PART_SIZE", 2)
@@ -308,7 +307,8 @@ class TestVerbs:
             posters[f"{word}.png"] = encode(poster)
         found = scan_images(write_files(tmp_path / "pictures", posters), progress=False)
         for place, given in [("here", None), ("there", client)]:
-            texts = read_text(found, out=tmp_path / place, progress=False, engine=given)
+            run = tmp_path / place
+            texts = read_text(found, reader=reader, out=run, progress=False, engine=given)
             assert sorted(texts["text"]) == ["bread", "peace", "roses"]
         assert_same_files(tmp_path / "here", tmp_path / "there")
 

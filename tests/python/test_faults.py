@@ -170,7 +170,10 @@ class World:
                 *("reduce", out, "--out", out.with_name(f"{out.name}-reduced")),
                 *("--n-components", 2, "-q"),
             ],
-            "read-text": ["read-text", out, "--side", 100, "--no-white-text", "-q"],
+            "read-text": [
+                *("read-text", out, "--reader", "tesseract"),
+                *("--side", 100, "--no-white-text", "-q"),
+            ],
             "relink": ["relink", out, "--images", self.few, "-q"],
             "crop-faces": ["crop-faces", out, "--min-size", 60, "-q"],
             "tag": [

@@ -75,7 +75,8 @@ def whole(tmp_path: Path) -> Path:
         run, "tag", {"classifier": "resnet50", "weights_sha256": "abc", "n_tags": 5},
         images=1400, without=3,
     )  # fmt: skip
-    written(run, "read", {"languages": "eng"}, images=1400, with_text=300, tesseract="5.3.0")
+    program = "RapidOCR 3.10.0 (PP-OCRv6)"
+    written(run, "read", {"languages": "eng"}, images=1400, with_text=300, program=program)
     written(run, "embed", {"encoder": "resnet18"}, images=1399, failed={"truncated or damaged": 1})
     sha = "f37072fd" + "0" * 56
     network = {"name": "resnet18", "width": 512, "weights": "/home/me/w.pth", "published": "V1"}
@@ -118,7 +119,7 @@ We asked the model llava (at h) to describe 1,400 images in words (prompt = "Wha
 set: max_tokens). Some answers are missing or cut off (refused: 2). \
 We asked the classifier resnet50 for labels of 1,400 images, of which 3 received none (SHA-256 of \
 the weights abc; n_tags = 5). \
-Tesseract 5.3.0 found text in 300 of 1,400 images (languages = eng). \
+RapidOCR 3.10.0 (PP-OCRv6) found text in 300 of 1,400 images (languages = eng). \
 The encoder resnet18 (SHA-256 of the weights \
 f37072fd00000000000000000000000000000000000000000000000000000000; resize = crop) represented \
 1,399 images as vectors of 512 numbers each. UMAP reduced them to 10 numbers each (n_components = \

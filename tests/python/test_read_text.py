@@ -1,10 +1,11 @@
-"""Text in images, by the real Tesseract on drawn pictures."""
+"""Text in images, by RapidOCR and the real Tesseract on drawn pictures."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,10 @@ from imagestrata import (
     read_text,
     scan_images,
 )
+from imagestrata.text import rapidocr
 from imagestrata.text import read as reading
-from imagestrata.text.read import Word, _merged, _share
+from imagestrata.text.tesseract import merged, share_inside
+from imagestrata.text.words import Word, check_languages
 
 needs_tesseract = pytest.mark.skipif(
     shutil.which("tesseract") is None,
@@ -58,7 +61,15 @@ def folder_of(tmp_path, **pictures):
 
 
 def read(images, *languages, **options):
-    return read_text(images, *languages, **{"side": 800, "progress": False} | options)
+    """With Tesseract."""
+    usual = {"reader": "tesseract", "side": 800, "progress": False}
+    return read_text(images, *languages, **usual | options)
+
+
+def rapid(images, *languages, **options):
+    """With RapidOCR."""
+    pytest.importorskip("rapidocr")
+    return read_text(images, *languages, **{"progress": False} | options)
 
 
 def by_name(texts):
@@ -72,8 +83,8 @@ def word(text, box, confidence=0.9, line=(1, 1, 1)):
 def test_share_by_hand():
     """Two boxes of 2 x 2 that share a pixel, in a picture of 4 x 5: 7 of 20."""
     words = [word("a", (0, 0, 2, 2)), word("b", (1, 1, 3, 3))]
-    assert _share(words, (4, 5)) == 7 / 20
-    assert _share([], (4, 5)) == 0
+    assert share_inside(words, (4, 5)) == 7 / 20
+    assert share_inside([], (4, 5)) == 0
 
 
 def test_looks_are_merged_by_hand():
@@ -81,9 +92,9 @@ def test_looks_are_merged_by_hand():
     first = [word("VOT", (0, 0, 10, 10))]
     second = [word("VOTE", (0, 0, 11, 10)), word("now", (20, 0, 30, 10))]
     elsewhere = word("us", (0, 50, 10, 60))
-    assert [w.text for w in _merged([first, second])] == ["VOTE", "now"]
-    assert [w.text for w in _merged([[*first, elsewhere], second])] == ["VOTE", "now", "us"]
-    assert _merged([[], []]) == []
+    assert [w.text for w in merged([first, second])] == ["VOTE", "now"]
+    assert [w.text for w in merged([[*first, elsewhere], second])] == ["VOTE", "now", "us"]
+    assert merged([[], []]) == []
 
 
 @needs_tesseract
@@ -242,7 +253,7 @@ def test_command(tmp_path):
     folder = folder_of(tmp_path, blank=Image.new("RGB", (90, 90)), two=poster("OPEN", "DOOR")[0])
     run = tmp_path / "run"
     scan_images(folder, out=run, progress=False)
-    arguments = ["read-text", str(run), "--language", "eng", "--side", "800", "--quiet"]
+    arguments = ["read-text", str(run), "--reader", "tesseract", "--side", "800", "--quiet"]
     said = CliRunner().invoke(cli.app, arguments, catch_exceptions=False).stdout
     assert said == f"2 words in 1 of 2 images: {run / 'texts.parquet'}\n"
     said = CliRunner().invoke(cli.app, [*arguments, "--json"], catch_exceptions=False).stdout
@@ -276,6 +287,7 @@ def test_texts_become_keywords_and_vectors():
         ("eng", {"min_confidence": 60}, "`min_confidence` must be between 0 and 1"),
         ("eng", {"side": 0}, "`side` must be between"),
         ("eng", {"white_text": 1}, "`white_text` must be True or False"),
+        ("eng", {"reader": "easyocr"}, "`reader` must be"),
     ],
 )
 def test_bad_arguments(tmp_path, languages, options, message):
@@ -285,13 +297,189 @@ def test_bad_arguments(tmp_path, languages, options, message):
 
 
 def test_no_language_is_looked_for_twice():
-    assert reading._check_languages("eng+deu") == "eng+deu"
-    assert reading._check_languages(["eng", "deu", "eng"]) == "eng+deu"
+    assert check_languages("eng+deu") == ("eng", "deu")
+    assert check_languages(["eng", "deu", "eng"]) == ("eng", "deu")
 
 
 def test_without_the_program(tmp_path, monkeypatch):
     monkeypatch.setattr(pytesseract.pytesseract, "tesseract_cmd", "no-such-tesseract")
     with pytest.raises(ImagestrataError, match="`tesseract`, which reads text") as caught:
         read(write_pictures(tmp_path, 1))
-    for system in ("apt-get install tesseract-ocr", "Fedora", "macOS", "Windows"):
+    other = 'reader="rapidocr"'
+    for system in ("apt-get install tesseract-ocr", "Fedora", "macOS", "Windows", other):
         assert system in caught.value.hint
+
+
+# ---- RapidOCR ----
+
+
+def test_spaces_by_hand():
+    """A space that is likely enough replaces nothing; it does not replace a letter."""
+
+    class Decode:
+        def __init__(self):
+            self.dict = {" ": 2}
+
+        def __call__(self, scores):
+            return scores.argmax(axis=2).tolist()
+
+    nothing, letter, space = 0, 1, 2
+    scores = np.array([[
+        [0.94, 0.00, 0.06],
+        [0.96, 0.00, 0.04],
+        [0.05, 0.80, 0.15],
+    ]], dtype=np.float32)  # fmt: skip
+    before = scores.copy()
+    assert rapidocr._Spaced(Decode())(scores) == [[space, nothing, letter]]
+    assert (scores == before).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "scaled"),
+    [
+        ((400, 300), (992, 736)),  # the shorter side is enlarged
+        ((6000, 4000), (1984, 1344)),  # the longer side is shrunk
+        ((40, 4000), (128, 12128)),  # no more than 1.5 million pixels
+        ((1, 1), (736, 736)),
+    ],
+)
+def test_narrow_pictures_do_not_exhaust_memory(size, scaled):
+    pixels = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+    assert rapidocr._scaled(pixels).shape[1::-1] == scaled
+
+
+def test_share_of_slanted_lines_by_hand():
+    """A square on its corner has half the area of the square around it."""
+    diamond = np.array([[50, 0], [100, 50], [50, 100], [0, 50]], dtype=float)
+    assert rapidocr._share([diamond], (100, 100)) == pytest.approx(0.5, abs=0.02)
+    assert rapidocr._share([diamond, diamond], (200, 100)) == pytest.approx(0.25, abs=0.02)
+    assert rapidocr._share([], (3000, 10)) == 0
+
+
+def test_rapidocr_reads_a_poster(tmp_path):
+    picture, share = poster("FAMILIES", "BELONG", "TOGETHER")
+    images = scan_images(folder_of(tmp_path, poster=picture), progress=False)
+    row = rapid(images, out=tmp_path / "run").iloc[0]
+    assert row["text"] == "FAMILIES\nBELONG\nTOGETHER"
+    assert row["n_words"] == 3
+    assert 0.8 <= row["confidence"] <= 1
+    assert row["share_text"] == pytest.approx(share, rel=0.6)  # boxes have margins
+    assert row["languages"] == "eng"
+    held = json.loads((tmp_path / "run" / "run.json").read_text())["steps"]["read"]
+    assert held["settings"] == {"reader": "rapidocr", "languages": "eng", "min_confidence": 0.8}
+    assert held["counts"]["program"].startswith("RapidOCR 3.")
+    assert [len(one) for one in held["counts"]["sha256"].values()] == [64] * 3
+
+
+def test_rapidocr_reads_a_meme_that_tesseract_misses(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 190, (12, 16, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise).resize((640, 480), Image.Resampling.BICUBIC)
+    pen = ImageDraw.Draw(picture)
+    for place, text in [((60, 20), "AGAIN COUNCIL LAW"), ((60, 400), "OPEN JUSTICE")]:
+        pen.text(place, text, font=font(40), fill="white", stroke_width=3, stroke_fill="black")
+    texts = rapid(folder_of(tmp_path, meme=picture))
+    assert texts["text"].tolist() == ["AGAIN COUNCIL LAW\nOPEN JUSTICE"]
+
+
+def test_rapidocr_reads_all_sorts_of_pictures(tmp_path):
+    picture, _ = poster("HOPE")
+    clear = Image.new("RGBA", (300, 120), (0, 0, 0, 0))
+    ImageDraw.Draw(clear).text((30, 30), "CLEAR", font=font(40), fill="black")
+    tall = Image.new("RGB", (300, 4000), "white")
+    ImageDraw.Draw(tall).text((20, 3900), "FOOTNOTE", font=font(30), fill="black")
+    folder = folder_of(
+        tmp_path,
+        blank=Image.new("RGB", (300, 200), "white"),
+        clear=clear,
+        gone=Image.new("RGB", (90, 90), "red"),
+        grey=picture.convert("L"),
+        huge=picture.resize((6000, 4500)),
+        slanted=poster("SLANTED", size=(400, 150))[0].rotate(20, expand=True, fillcolor="white"),
+        tall=tall,
+        tiny=Image.new("RGB", (33, 33), "white"),
+        turned=poster("UPSIDE", size=(300, 110))[0].rotate(180),
+        wide=poster("WIDE", size=(3000, 100))[0],
+    )
+    images = scan_images(folder, progress=False)
+    (folder / "gone.png").unlink()
+    with pytest.warns(UserWarning, match="1 of 10 images could not be read: 1 file not found"):
+        texts = by_name(rapid(images))
+    none = {"blank", "tiny", "gone"}
+    assert texts["text"].dropna().to_dict() == {
+        "clear": "CLEAR",
+        "grey": "HOPE",
+        "huge": "HOPE",
+        "slanted": "SLANTED",
+        "tall": "FOOTNOTE",
+        "turned": "UPSIDE",
+        "wide": "WIDE",
+    }
+    assert texts.loc[["blank", "tiny"], "reason"].eq("no text found").all()
+    assert texts["reason"].dropna().index.tolist() == sorted(none)
+    assert texts.loc[["blank", "tiny"], "share_text"].eq(0).all()
+
+
+def test_rapidocr_keeps_accents_and_only_expected_scripts(tmp_path):
+    folder = folder_of(tmp_path, one=poster("größer", "élève", "mañana")[0])
+    assert rapid(folder, ["deu", "fra", "spa"])["text"].tolist() == ["größer\nélève\nmañana"]
+    western, eastern = (rapidocr.RapidOCR((code,), 0.8) for code in ("eng", "jpn"))
+    assert not western._is_word("山") and eastern._is_word("山")
+    assert western._is_word("été") and not western._is_word("...")
+
+
+def test_rapidocr_drops_words_that_are_not_sure_enough():
+    reads = rapidocr.RapidOCR(("eng",), 0.8)
+    corners = np.array([[0, 0], [9, 0], [9, 4], [0, 4]], dtype=float)
+    words = reads._words("no ab c", [0.9, 0.9, 1, 0.9, 0.5, 1, 0.9], 0, corners)
+    assert [(word.text, word.box) for word in words] == [
+        ("no", (0, 0, 9, 4)),
+        ("c", (0, 0, 9, 4)),
+    ]
+
+
+def test_rapidocr_gives_the_same_in_one_and_in_many_threads(tmp_path, monkeypatch):
+    folder = folder_of(tmp_path, **{word: poster(word, "NOW")[0] for word in "ABCDEFGH"})
+    images = scan_images(folder, progress=False)
+    monkeypatch.setattr(reading, "usable_cores", lambda: 1)
+    one = rapid(images)
+    monkeypatch.setattr(reading, "usable_cores", lambda: 4)
+    pd.testing.assert_frame_equal(rapid(images), one)
+
+
+def test_rapidocr_is_stored_and_other_settings_are_refused(tmp_path):
+    images = scan_images(folder_of(tmp_path, one=poster("ROSES")[0]), progress=False)
+    texts = rapid(images, out=tmp_path / "run")
+    pd.testing.assert_frame_equal(rapid(images, out=tmp_path / "run"), texts)
+    with pytest.raises(ImagestrataError, match="min_confidence"):
+        rapid(images, out=tmp_path / "run", min_confidence=0.5)
+
+
+@pytest.mark.parametrize(
+    ("languages", "options", "message"),
+    [
+        ("ara", {}, "RapidOCR does not read the language 'ara'.*\n.*reader=\"tesseract\""),
+        (["eng", "pol"], {}, "the language 'pol'"),
+        ("eng", {"psm": 11}, 'psm=11 has no effect with reader="rapidocr"'),
+        ("eng", {"side": 500, "white_text": False}, "have no effect"),
+        ("eng", {"min_confidence": 80}, "`min_confidence` must be between 0 and 1"),
+    ],
+)
+def test_bad_arguments_of_rapidocr(tmp_path, languages, options, message):
+    with pytest.raises(ImagestrataError, match=message):
+        rapid(write_pictures(tmp_path, 1), languages, **options)
+
+
+@pytest.mark.parametrize("package", ["rapidocr", "onnxruntime"])
+def test_without_rapidocr(tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImagestrataError, match=f"needs the Python package '{package}'") as caught:
+        read_text(write_pictures(tmp_path, 1), progress=False)
+    assert "imagestrata[ocr]" in caught.value.hint
+    assert 'reader="tesseract"' in caught.value.hint
+
+
+def test_another_rapidocr_downloads_nothing(monkeypatch):
+    pytest.importorskip("rapidocr")
+    monkeypatch.setitem(rapidocr._MODELS, "Det", "other.onnx")
+    with pytest.raises(ImagestrataError, match="does not contain the network 'other"):
+        rapidocr._models()

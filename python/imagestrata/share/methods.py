@@ -25,8 +25,8 @@ Entry = Mapping[str, Any]
 #: Settings that are locations, or that a sentence reports in another way.
 _ELSEWHERE = frozenset({
     "base_url", "classifier", "encoder", "endpoint_url", "fine_tuned", "groups", "inputs",
-    "learnt_from", "mean", "method", "model", "name", "published", "reduced_by", "reduced_from",
-    "sd", "service", "test", "texts", "weights", "weights_sha256", "width",
+    "learnt_from", "mean", "method", "model", "name", "published", "reader", "reduced_by",
+    "reduced_from", "sd", "service", "test", "texts", "weights", "weights_sha256", "width",
 })  # fmt: skip
 
 _METHODS = {
@@ -195,7 +195,7 @@ def _filled(template: str, entry: Entry) -> str:
 _TEMPLATES = {
     "describe": "{asked} to describe {images:image} in words",
     "tag": "{asked} for labels of {images:image}, of which {without} received none",
-    "read": "Tesseract {tesseract} found text in {with_text} of {images:image}",
+    "read": "{program} found text in {with_text} of {images:image}",
     "faces": "The face detector of dlib found {faces:face} in {images:image}",
     "pairs": "For judgements by people, we drew {pairs:pair} of images, which show {images:image}",
     "assign": "We dealt {images:sampled image} into {packets:packet} for {people}, so "
