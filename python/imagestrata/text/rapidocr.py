@@ -216,7 +216,7 @@ def _share(lines: Sequence[NDArray[Any]], size: tuple[int, int]) -> float:
     from PIL import Image, ImageDraw
 
     factor = min(1.0, 1000 / max(size))
-    inside = Image.new("1", tuple(max(1, round(side * factor)) for side in size))
+    inside = Image.new("1", [max(1, round(side * factor)) for side in size])
     pen = ImageDraw.Draw(inside)
     for corners in lines:
         pen.polygon([(x * factor, y * factor) for x, y in corners.tolist()], fill=1)

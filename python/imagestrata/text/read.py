@@ -150,7 +150,11 @@ def read_text(
     least = check_float("min_confidence", min_confidence, minimum=0, maximum=1)
     psm, side = check_psm(psm), check_int("side", side, minimum=100, maximum=10_000)
     white_text = check_bool("white_text", white_text)
-    settings = {"reader": reader, "languages": "+".join(codes), "min_confidence": least}
+    settings: dict[str, Any] = {
+        "reader": reader,
+        "languages": "+".join(codes),
+        "min_confidence": least,
+    }
     reads: _Reader
     if reader == "rapidocr":
         check_idle(
