@@ -153,14 +153,21 @@ def test_label_studio_comes_back(sample, tmp_path):
             result.append({"from_name": "note", "value": {"text": ["blurred"]}})
         if number == 2:
             result = [{"from_name": "skipped", "value": {"text": ["disturbing"]}}]
-        done.append(task | {"annotations": [{"completed_by": 7, "result": result}]})
+        given = {"completed_by": 7, "result": result}
+        if number == 3:
+            given = {"completed_by": 7, "result": [], "was_cancelled": True}
+        done.append(task | {"annotations": [given]})
     (tmp_path / "answers.json").write_text(json.dumps(done))
     with pytest.warns(UserWarning, match="some of the codes only"):
         labels = read_labels(tmp_path / "answers.json", folder)
     first = labels[labels["image_id"] == tasks[0]["data"]["image_id"]]
     assert first[["code", "label", "annotator"]].values.tolist() == [["protest", "0", "7"]]
-    assert {*labels["note"].dropna()} == {"blurred", "disturbing"}
-    assert labels["label"].isna().sum() == 2
+    assert {*labels["note"].dropna()} == {
+        "blurred",
+        "disturbing",
+        "skipped in Label Studio",
+    }
+    assert labels["label"].isna().sum() == 4
 
 
 def test_bad_answers(sample, tmp_path):

@@ -71,6 +71,7 @@ def read_tables(
     sep: str | None = None,
     encoding: str | None = None,
     numbers: Sequence[str] = (),
+    skipped: bool = False,
 ) -> list[pd.DataFrame]:
     """Read all tables as text, with the column ``file``.
 
@@ -83,6 +84,8 @@ def read_tables(
     sep, encoding : str, optional
     numbers : sequence of str
         Columns in which decimal commas become points, unless commas separate columns.
+    skipped : bool, default False
+        Whether tasks that were skipped in Label Studio have rows.
     """
     if isinstance(files, pd.DataFrame):
         given = with_text_ids(files)
@@ -98,7 +101,8 @@ def read_tables(
     tables = []
     for file in (file for path in listed for file in _inside(check_path("files", path))):
         if file.suffix.lower() == ".json":
-            table = pd.DataFrame(read_tasks(text_of(file, encoding), file), dtype="str").fillna("")
+            rows = read_tasks(text_of(file, encoding), file, skipped=skipped)
+            table = pd.DataFrame(rows, dtype="str").fillna("")
         else:
             table = read_texts(file, wanted, sep=sep, encoding=encoding)
             for name in numbers if table.attrs["sep"] != "," else ():

@@ -67,15 +67,16 @@ class Code:
             return given
         if self.kind == "scale":
             numbers = pd.to_numeric(given.str.replace(",", ".", regex=False), errors="coerce")
-            whole = numbers.where(numbers % 1 == 0)
-            known = {float(answer): answer for answer in self.answers}
-            return whole.map(known)
+            return numbers.map({float(answer): answer for answer in self.answers})
         if self.kind == "binary":
-            known = YES_NO | {"1.0": "1", "0.0": "0"}
-            return given.str.lower().map(known)
+            return given.str.lower().map(YES_NO | {"1.0": "1", "0.0": "0"})
         lower = [answer.lower() for answer in self.answers]
-        unique = dict(zip(lower, self.answers, strict=True)) if len({*lower}) == len(lower) else {}
-        return given.map(lambda one: one if one in self.answers else unique.get(str(one).lower()))
+        # An answer counts in other capitals, too, if it is the only such one.
+        known = dict(zip(lower, self.answers, strict=True)) if len({*lower}) == len(lower) else {}
+        exact = {answer: answer for answer in self.answers}
+        return pd.Series(
+            [exact.get(one, known.get(one.lower())) for one in given], given.index, dtype="str"
+        )
 
 
 def check_codes(codes: Any, taken: Iterable[str] = ()) -> list[Code]:
@@ -199,7 +200,8 @@ def check_codebook(
             f"The codebook explains {quote(odd[0])}, which is not a code.",
             f"Codes are {', '.join(known)}.",
         )
-    found, extra = Images(images), {}
+    found = Images(images)
+    extra: dict[str, str] = {}
     entries: dict[tuple[str, str], dict[str, Any]] = {}
     for row in table.to_dict("records"):
         code = known[row["code"]]

@@ -269,10 +269,10 @@ def _answers_so_far(disputed: Any, codes: Sequence[Code]) -> dict[str, list[list
     facts: dict[str, list[list[str]]] = {}
     for (image_id, code), rows in table.groupby(["image_id", "code"], sort=False):
         said = []
-        for row in rows.itertuples(index=False):
-            answer = "skipped" if pd.isna(row.label) else words.get((code, row.label), row.label)
-            note = "" if pd.isna(row.note) else f" ({row.note})"
-            said.append(f"{row.annotator}: {answer}{note}")
+        given = rows[["annotator", "label", "note"]].astype(object)
+        for name, label, note in given.where(given.notna(), None).to_numpy().tolist():
+            answer = "skipped" if label is None else words.get((str(code), label), label)
+            said.append(f"{name}: {answer}" + (f" ({note})" if note else ""))
         facts.setdefault(str(image_id), []).append([str(code), "; ".join(said)])
     return facts
 

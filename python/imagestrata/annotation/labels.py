@@ -245,15 +245,18 @@ def read_labels(
     names = [code.name for code in asked]
     answers = []
     wanted = ("image_id", "annotator", *names)
-    for one in read_tables(files, wanted, sep=sep, encoding=encoding, numbers=("seconds",)):
+    numbers = ("seconds",)
+    for one in read_tables(
+        files, wanted, sep=sep, encoding=encoding, numbers=numbers, skipped=True
+    ):
         if one.empty and "image_id" not in one:  # an export without annotations
             continue
         answers.append(_long(one, names))
+    order = {image_id: place for place, image_id in enumerate(pd.unique(table["image_id"]))}
     given = answered(answers, _ASKED)
-    check_known(given, pd.unique(table["image_id"]), _ASKED)
+    check_known(given, [*order], _ASKED)
     given = once(_checked(given, asked), _ASKED)
     _warn_of_gaps(given, table, asked)
-    order = {image_id: place for place, image_id in enumerate(pd.unique(table["image_id"]))}
     place = {name: number for number, name in enumerate(names)}
     given = given.assign(_image=given["image_id"].map(order), _code=given["code"].map(place))
     given = given.sort_values(["_image", "annotator", "_code"], ignore_index=True)
@@ -326,10 +329,10 @@ def _warn_of_gaps(given: pd.DataFrame, key: pd.DataFrame, codes: Sequence[Code])
         wanted = key.groupby("image_id")["packet_id"].nunique()
         double = wanted[wanted > 1]
         made = given.groupby("image_id")["annotator"].nunique().reindex(double.index).fillna(0)
-        lacking = int(((made > 0) & (made < double)).sum())
-        if lacking:
+        alone = int(((made > 0) & (made < double)).sum())
+        if alone:
             warn(
-                f"{lacking} of {plural(len(double), 'image')} for two annotators have the labels "
+                f"{alone} of {plural(len(double), 'image')} for two annotators have the labels "
                 "of one."
             )
 

@@ -69,13 +69,18 @@ def _configuration(form: Form) -> str:
     return "\n".join([*lines, "</View>"]) + "\n"
 
 
-def read_tasks(text: str, file: Path) -> list[dict[str, str]]:
+#: What a row of a task that the annotator skipped has in the column ``skipped``.
+SKIPPED = "skipped in Label Studio"
+
+
+def read_tasks(text: str, file: Path, *, skipped: bool = False) -> list[dict[str, str]]:
     """Read an export (JSON or JSON-MIN): a row of text for each annotation.
 
-    A row has the data of the task, the answer to each field, and ``annotator``.
+    A row has the data of the task, the answer to each field, and ``annotator``. With
+    ``skipped``, a task that an annotator skipped has a row, too, without answers.
     """
     try:
-        return [row for task in json.loads(text) for row in _rows(task, file)]
+        return [row for task in json.loads(text) for row in _rows(task, file, skipped)]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, ImagestrataError):
             raise
@@ -86,7 +91,7 @@ def read_tasks(text: str, file: Path) -> list[dict[str, str]]:
         ) from None
 
 
-def _rows(task: dict[str, Any], file: Path) -> Iterator[dict[str, str]]:
+def _rows(task: dict[str, Any], file: Path, skipped: bool) -> Iterator[dict[str, str]]:
     if not task:
         raise LookupError("an empty task")
     if "annotations" not in task:
@@ -102,6 +107,8 @@ def _rows(task: dict[str, Any], file: Path) -> Iterator[dict[str, str]]:
                 if "from_name" in result
             }
             yield data | {"annotator": _person(annotation)} | fields
+        elif skipped:
+            yield data | {"annotator": _person(annotation), "skipped": SKIPPED}
 
 
 def _answer(result: dict[str, Any], data: dict[str, str], file: Path) -> str:
