@@ -192,6 +192,13 @@ table_rules <- list(
     needs = c("outcome", "term", "estimate", "std.error", "df", "conf.low", "conf.high"),
     rows = "some"
   ),
+  imagestrata_label_scores = list(
+    needs = c("code", "label", "measure", "estimate", "conf.low", "conf.high", "n"),
+    fixed = c(
+      "code", "label", "measure", "estimate", "std.error", "conf.low", "conf.high", "n"
+    ),
+    rows = "some"
+  ),
   imagestrata_sweep = list(
     needs = c("n_clusters", "silhouette"), rows = "some"
   ),

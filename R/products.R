@@ -52,6 +52,7 @@ product_of <- function(x) {
 what_is <- function(x) {
   product_of(x)$called %||% switch(class(x)[[1]],
     imagestrata_labels = "labels made by a rule",
+    imagestrata_label_scores = "scores of predictions",
     imagestrata_plan = "a plan",
     imagestrata_sweep = "a sweep",
     imagestrata_share_model = "a model of shares",

@@ -89,6 +89,8 @@ _PUBLIC = {
     "topic_prevalence": "posts.prevalence",
     "topic_gaps": "posts.gaps",
     "label_shares": "labels.shares",
+    "score_labels": "labels.score",
+    "LabelScores": "labels.score",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "propose_names": "explore.propose",
