@@ -22,7 +22,6 @@
 #' are Wilson's for as many images as would be as uncertain, after two half images, one right and
 #' one wrong, are added. A precision of 1 from 12 images therefore has a lower bound below 1. If all
 #' images are labelled, nothing is uncertain, and intervals have no width.
-#' In simulations, 95% intervals covered the truth in COVERAGE.
 #'
 #' @param labels Labels by people: the result of `read_labels()` or [consensus()], or a data frame
 #'   with `image_id`, `code` and `label` (`"1"` and `"0"` for yes and no), one row per image and

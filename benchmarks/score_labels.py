@@ -20,7 +20,7 @@ from machine import write_result
 from imagestrata import score_labels
 
 LABELLED = 300
-IMAGES = 4000
+IMAGES = 2000
 PER_CLUSTER = (1, 2, 5, 20)
 #: Shares of right decisions about the images of either subgroup.
 RIGHT = {"good": (0.97, 0.92), "mediocre": (0.85, 0.7)}

@@ -1,6 +1,6 @@
 # Makes the golden tables of labels in tests/fixtures, which the tests of both languages read: a made
-# corpus with a labelled sample and predictions, and its shares. Run it only when results are meant
-# to change: Rscript tools/golden-labels.R
+# corpus with a labelled sample and predictions, its shares, and scores of the predictions. Run it
+# only when results are meant to change: Rscript tools/golden-labels.R
 
 pkgload::load_all(quiet = TRUE)
 source(file.path("tests", "testthat", "helper-ratings.R"))
@@ -16,3 +16,7 @@ store <- function(table, name) {
 made <- golden_labelled()
 for (name in names(made)) store(made[[name]], paste0("labelled-", name))
 store(golden_label_shares(made), "label-shares")
+scores <- golden_label_scores(made)
+for (name in c("scores", "differences", "calibration", "confusion")) {
+  store(tidy(scores, name), paste0("label-", name))
+}

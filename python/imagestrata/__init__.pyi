@@ -53,6 +53,8 @@ from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
+from .labels.score import LabelScores as LabelScores
+from .labels.score import score_labels as score_labels
 from .labels.shares import label_shares as label_shares
 from .posts.engagement import ShareModel as ShareModel
 from .posts.engagement import share_model as share_model
@@ -107,6 +109,7 @@ __all__ = [
     "FormServer",
     "ImagestrataError",
     "IterativeKMeans",
+    "LabelScores",
     "LocalModel",
     "MissingWeightsError",
     "ModelServer",
@@ -182,6 +185,7 @@ __all__ = [
     "scan_images",
     "score_clustering",
     "serve_forms",
+    "score_labels",
     "share_bundle",
     "share_model",
     "suggest_threshold",

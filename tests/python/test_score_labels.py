@@ -176,9 +176,7 @@ def test_golden_scores() -> None:
     labels, sample = golden("labelled-labels"), golden("labelled-sample")
     labels = labels[labels["code"] != "anger"]
     posts = golden("labelled-posts")
-    found = scored(
-        labels, golden("labelled-predictions"), sample, by="party", images=posts, bins=4
-    )
+    found = scored(labels, golden("labelled-predictions"), sample, by="party", images=posts, bins=4)
     for name in ("scores", "differences", "calibration", "confusion"):
         ours, theirs = getattr(found, name), golden(f"label-{name}")
         theirs.columns = [column.replace(".", "_") for column in theirs]

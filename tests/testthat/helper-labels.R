@@ -100,6 +100,11 @@ golden_label_shares <- function(x) {
   )
 }
 
+golden_label_scores <- function(x) {
+  labels <- x$labels[x$labels$code != "anger", ]
+  quietly(score_labels(labels, x$predictions, x$sample, party, x$posts, bins = 4))
+}
+
 read_labelled <- function() {
   names <- c("images", "sample", "labels", "predictions", "posts")
   tables <- lapply(rlang::set_names(names), \(name) read_golden(paste0("labelled-", name)))

@@ -125,4 +125,3 @@ def degrees(plan: Plan) -> float:
     """Labelled images less the groups of strata that they are compared in."""
     inside = plan.own >= 0
     return float(inside.sum() - len(np.unique(plan.own[inside])))
-

@@ -137,6 +137,27 @@ def observe(labels: Any, predictions: Any, sample: Any, clustering: Any = None) 
     return Observed(images, strata, targets, whole, placed, len(drawn))
 
 
+def observe_sampled(labels: Any, predictions: Any, sample: Any = None) -> Observed:
+    """Join labels and predictions of the sampled, or else of the labelled, images alone.
+
+    Parameters, errors and warnings are those of :func:`observe`.
+    """
+    drawn = None if sample is None else _check_sample(sample)
+    table = _check_labels(labels, {})
+    guesses = _check_predictions(predictions, {})
+    if drawn is None:
+        images = pd.DataFrame({"image_id": table["image_id"].unique()})
+        strata = pd.DataFrame({"N_h": [len(images)]})
+    else:
+        images, strata, _ = _frame(drawn, None, None)
+        table = _in_sample(table, drawn)
+    _check_unseen(guesses, table)
+    targets = _targets(table, _kinds(table), guesses, images)
+    if drawn is not None:
+        _tell_unlabelled(targets, len(drawn))
+    return Observed(images, strata, targets, False, drawn is not None, len(images))
+
+
 # ---- The corpus --------------------------------------------------------------------------
 
 

@@ -19,8 +19,7 @@ from ..verbs import public
 from ..wording import arg, quote
 from .estimate import Plan, plan_of
 from .measures import Measure, design_of, f1, mean, nothing, ratio, variance, wilson
-from . import observed as joined
-from .observed import Array, Observed, Target
+from .observed import Array, Observed, Target, observe_sampled
 
 #: Measures that are means of numbers, not shares.
 _MEANS = ("bias", "brier")
@@ -169,7 +168,7 @@ def score_labels(
     bins = check_int("bins", bins, minimum=1)
     check_choice("adjust", adjust, ADJUSTMENTS)
     conf_level = check_conf_level(conf_level)
-    codes = _scored(_observe(labels, predictions, sample), sample is not None, threshold)
+    codes = _scored(observe_sampled(labels, predictions, sample), sample is not None, threshold)
     groups = _subgroups(by, images, sample, codes)
     parts = [_of_code(code, groups, bins, conf_level) for code in codes]
     tables = {
@@ -194,24 +193,6 @@ def score_labels(
 
 
 # ---- What is scored ------------------------------------------------------------------------
-
-
-def _observe(labels: Any, predictions: Any, sample: Any) -> Observed:
-    """Join labels and predictions of the sampled, or else the labelled, images."""
-    drawn = None if sample is None else joined._check_sample(sample)
-    table = joined._check_labels(labels, {})
-    guesses = joined._check_predictions(predictions, {})
-    if drawn is None:
-        images = pd.DataFrame({"image_id": table["image_id"].unique()})
-        strata = pd.DataFrame({"N_h": [len(images)]})
-    else:
-        images, strata, _ = joined._frame(drawn, None, None)
-        table = joined._in_sample(table, drawn)
-    joined._check_unseen(guesses, table)
-    targets = joined._targets(table, joined._kinds(table), guesses, images)
-    if drawn is not None:
-        joined._tell_unlabelled(targets, len(drawn))
-    return Observed(images, strata, targets, False, drawn is not None, len(images))
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,8 +332,7 @@ def _of_code(code: _Code, groups: _Groups, bins: int, conf_level: float) -> dict
         p = None if code.probability is None else code.probability[:, k]
         truth = code.truth[:, k]
         measured = [
-            _measures(code.plan, truth, code.decision[:, k], p, inside, bins)
-            for inside in within.T
+            _measures(code.plan, truth, code.decision[:, k], p, inside, bins) for inside in within.T
         ]
         _add(found, code, answer, measured, groups, conf_level)
         if p is not None:
@@ -415,9 +395,7 @@ def _calibration_error(
     far = np.abs(np.bincount(_bin_of(probability, bins), w * (probability - truth), bins))
     none = nothing(len(w))
     estimate = float(far.sum() / w.sum())
-    return Measure(
-        estimate, np.nan, np.nan, int(within.sum()), np.nan, none.smooth, 0.0, np.nan
-    )
+    return Measure(estimate, np.nan, np.nan, int(within.sum()), np.nan, none.smooth, 0.0, np.nan)
 
 
 def _scores(
