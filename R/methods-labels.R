@@ -104,8 +104,8 @@ describe_predictions <- function(x) {
     count_of(length(names), what), if (length(names) <= 8) paste0(" (", and_words(names), ")"), ".",
     if (folds > 0) {
       paste0(
-        " Labels of ", count_of(folds, "image"), " trained the model in folds, so that a model ",
-        "that had not seen the label of an image predicted it."
+        " Labels of ", count_of(folds, "image"), " trained the model in folds: a model that had ",
+        "not seen the label of an image predicted this image."
       )
     },
     if (seen > 0) paste0(" The model had seen the labels of ", count_of(seen, "image"), ".")

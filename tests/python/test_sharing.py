@@ -1,4 +1,4 @@
-"""The Python code of the vignettes "Do evoked emotions predict sharing?" and "Who shows what"."""
+"""The Python code of vignettes about posts and about labels."""
 
 from __future__ import annotations
 
@@ -68,3 +68,18 @@ def test_the_analyses_of_posts_run() -> None:
     exec("text = ims.methods_paragraph(results=[prevalence, gaps, odds, model, shares])", names)
     assert f"from {n:,} posts by 40 authors" in names["text"]
     assert len(names["gaps"]) == 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_estimates_from_labels_run() -> None:
+    names: dict[str, Any] = {
+        "ims": imagestrata,
+        "decided": golden("labelled-labels"),
+        **{name: golden(f"labelled-{name}") for name in ("predictions", "sample", "labels")},
+        "linked": golden("labelled-posts"),
+    }
+    code = python_code("labels.Rmd")
+    exec(code[code.index("overall =") : code.index("print(ims.methods")], names)
+    exec("text = ims.methods_paragraph(results=[predictions, overall, by_party])", names)
+    assert "419 images have predictions" in names["text"]
+    assert {*names["by_party"]["method"]} == {"machine", "sample", "corrected"}

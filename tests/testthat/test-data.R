@@ -201,3 +201,27 @@ test_that("simulated labels and predictions are as their help page says", {
   off <- as.numeric(anger$coder_1) - as.numeric(anger$truth)
   expect_lt(abs(mean(off, na.rm = TRUE)), 0.1)
 })
+
+test_that("the labels of the vignette are those of consensus()", {
+  skip_if_no_core()
+  counted <- dplyr::bind_rows(
+    consensus(simulated_labels[simulated_labels$code != "anger", ]),
+    consensus(simulated_labels[simulated_labels$code == "anger", ], rule = "mean")
+  )
+  known <- simulated_labels[!is.na(simulated_labels$label), ]
+  own <- dplyr::summarise(
+    dplyr::group_by(known, .data$image_id, .data$code),
+    label = if (.data$code[1] == "anger") {
+      format(mean(as.numeric(.data$label)))
+    } else {
+      names(which.max(table(.data$label)))
+    },
+    .groups = "drop"
+  )
+  both <- dplyr::left_join(counted, own, by = c("image_id", "code"))
+  expect_equal(nrow(own), nrow(counted))
+  expect_false(anyNA(counted$label))
+  of_scale <- both$code == "anger"
+  expect_equal(as.numeric(both$label.x[of_scale]), as.numeric(both$label.y[of_scale]))
+  expect_equal(both$label.x[!of_scale], both$label.y[!of_scale])
+})

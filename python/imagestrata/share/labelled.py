@@ -100,8 +100,8 @@ def _predictions(table: pd.DataFrame) -> str:
         splits = table.drop_duplicates("image_id")["split"]
         if n := int((splits == "fold").sum()):
             text += (
-                f" Labels of {plural(n, 'image')} trained the model in folds, so that a model that "
-                "had not seen the label of an image predicted it."
+                f" Labels of {plural(n, 'image')} trained the model in folds: a model that had "
+                "not seen the label of an image predicted this image."
             )
         if n := int(splits.isin(["train", "val"]).sum()):
             text += f" The model had seen the labels of {plural(n, 'image')}."
