@@ -2,8 +2,8 @@
 #'
 #' @param answers Judged pairs, from [read_pairs()], or a data frame with the columns `pair_id`,
 #'   `annotator` and `judgement` (a number), one row per judgement. Or labels, from [read_labels()],
-#'   or a data frame with the columns `image_id`, `code`, `label` and `annotator`. Not every annotator
-#'   needs to have judged every pair, or labelled every image.
+#'   or a data frame with the columns `image_id`, `code`, `label` and `annotator`. Not every
+#'   annotator needs to have judged every pair, or labelled every image.
 #' @param level Level of measurement for Krippendorff's alpha: answers are categories
 #'   (`"nominal"`), have an order (`"ordinal"`) or have distances (`"interval"`). By default all
 #'   three for judgements; with only two different judgements, for which the three are identical,
@@ -14,8 +14,8 @@
 #' @param seed Seed of the draws.
 #' @inheritParams scan_images
 #'
-#' @details Labels of images are compared in the same way as judgements of pairs. A skipped image has
-#' no label, and free text is left out, with a warning.
+#' @details Labels of images are compared in the same way as judgements of pairs. A skipped image
+#' has no label, and free text is left out, with a warning.
 #'
 #' Weighted kappas are those of `irr::kappa2(weight = "equal")` and `"squared"` if
 #' judgements are consecutive whole numbers and every grade occurs. Otherwise they use the distances

@@ -27,9 +27,9 @@
 #'   neither the page nor the CSV shows unless `columns` lists them; `certainty`, `"most"` or
 #'   `"least"`; `rank`, which starts at 1 with the most or the least certain image; `image_id`,
 #'   `path`; the measure of certainty; metadata; and a column for each code that describes its
-#'   answers, which [read_labels()] needs. The CSV file has empty columns for `annotator`, each code,
-#'   `skipped` and `note` instead. In it, a quote precedes text that a spreadsheet would treat as a
-#'   formula.
+#'   answers, which [read_labels()] needs. The CSV file has empty columns for `annotator`, each
+#'   code, `skipped` and `note` instead. In it, a quote precedes text that a spreadsheet would treat
+#'   as a formula.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

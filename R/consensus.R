@@ -20,7 +20,8 @@
 #'     `attr(x, "disputed")` is a tibble for a meeting: `image_id`, `code`, `annotator`, `label` and
 #'     `note` of each annotator of an image on which they disagree. `export_labels(disputed = )`
 #'     makes a page of these images.
-#'   - For labels in columns: one row per image, in order of first appearance, with each label as 1, 0 or `NA`.
+#'   - For labels in columns: one row per image, in order of first appearance, with each label as
+#'     1, 0 or `NA`.
 #'     [tidy()][tidiers] counts for each `label` the images that are `positive`, `negative`, `tied`
 #'     (dropped) and `unlabelled`, and those on which annotators disagree (`disputed`).
 #' @family verbs

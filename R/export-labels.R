@@ -4,8 +4,8 @@
 #' images of a cluster stand together: one click labels all of them, further clicks the exceptions.
 #' [read_labels()] reads the files that annotators return.
 #'
-#' @param sample The result of [sample_images()], or any data frame of images with `image_id`, `path`
-#'   and the column `by`.
+#' @param sample The result of [sample_images()], or any data frame of images with `image_id`,
+#'   `path` and the column `by`.
 #' @param out A new folder.
 #' @param codes The codes, which are your questions about each image. `c("protest", "police")` are
 #'   two codes that are answered by yes or no. A list can have other codes, too:
@@ -17,8 +17,8 @@
 #'   group. `NULL` shows one image after the other, in random order.
 #' @param coders Number of annotators, each of whom gets images of their own. Clusters stay
 #'   together, unless a cluster has more images than an equal share.
-#' @param double Share of the images that a second annotator labels, too, for [agreement()]. They are
-#'   spread over the clusters. Nobody sees which they are.
+#' @param double Share of the images that a second annotator labels, too, for [agreement()]. They
+#'   are spread over the clusters. Nobody sees which they are.
 #' @param question The question to annotators.
 #' @param warning A text that annotators read before they see the first image, for example that some
 #'   images show violence.
@@ -44,16 +44,16 @@
 #'   page opens in any browser, contains its images and sends nothing anywhere. Everything can be
 #'   done by keyboard. Images that differ from their cluster are selected and labelled on their own;
 #'   an image can be skipped, with a reason, and have a note. Answers stay in the browser until they
-#'   are removed there, and are downloaded as CSV, with `seconds`: the time for which the cluster was
-#'   on the screen, divided by the number of its images.
+#'   are removed there, and are downloaded as CSV, with `seconds`: the time for which the cluster
+#'   was on the screen, divided by the number of its images.
 #' - `"labelstudio"`: `tasks.json` to import, and `config.xml`, the labelling configuration. Every
 #'   image is labelled alone; filter tasks by `packet_id` to assign them.
 #' - `"csv"`: a table `coder-1.csv`, ... for each annotator, with a row per image, the name of its
 #'   file in `images`, and empty columns for `annotator`, each code, `skipped` and `note`.
 #'
-#' Images with a second annotator are a systematic random sample over the clusters, so that agreement
-#' is estimated for the whole sample. The second annotator of a cluster sees only those images of it,
-#' and labels them as one group.
+#' Images with a second annotator are a systematic random sample over the clusters, so that
+#' agreement is estimated for the whole sample. The second annotator of a cluster sees only those
+#' images of it, and labels them as one group.
 #'
 #' @returns Invisibly, the path of the folder. The key, which [read_labels()] needs, lies beside it
 #'   as `...-key.csv`: do not send it to annotators.
@@ -101,11 +101,30 @@ send_codes <- function(codes, call = rlang::caller_env()) {
   if (is.null(codes)) {
     return(NULL)
   }
-  names <- rlang::names2(codes)
-  alone <- names == ""
-  known <- vapply(codes, \(one) is.null(one) || is.character(one) || is.numeric(one), NA)
-  single <- vapply(codes[alone], \(one) is.character(one) && length(one) == 1, NA)
-  if (!is.character(codes) && !rlang::is_list(codes) || !all(known) || !all(single)) {
+  if (is.character(codes) && !rlang::is_named(codes)) {
+    return(send_json(codes, auto_unbox = TRUE))
+  }
+  if (is.character(codes)) {
+    codes <- as.list(codes)
+  }
+  check_answers(codes, call)
+  alone <- rlang::names2(codes) == ""
+  names <- ifelse(alone, vapply(codes, \(one) paste(one, collapse = ""), ""), rlang::names2(codes))
+  if (anyDuplicated(names) > 0) {
+    twice <- names[duplicated(names)][[1]]
+    abort_imagestrata("{.arg codes} names the code {.val {twice}} twice.", call = call)
+  }
+  answers <- lapply(codes, answers_as_json)
+  answers[alone] <- "binary"
+  send_json(rlang::set_names(answers, names), null = "null", digits = NA)
+}
+
+check_answers <- function(codes, call) {
+  known <- \(one) is.null(one) || is.character(one) || is.numeric(one)
+  alone <- codes[rlang::names2(codes) == ""]
+  right <- rlang::is_list(codes) && all(vapply(codes, known, NA)) &&
+    all(vapply(alone, rlang::is_string, NA))
+  if (!right) {
     abort_imagestrata(
       "{.arg codes} must be names of codes, or a list with names and answers, such as
        {.code list(\"protest\", scene = c(\"march\", \"vigil\"), crowd = c(1, 7))}, not
@@ -113,24 +132,14 @@ send_codes <- function(codes, call = rlang::caller_env()) {
       call = call
     )
   }
-  if (is.character(codes) && all(alone)) {
-    return(send_json(codes, auto_unbox = TRUE))
+}
+
+# Numbers with names are the ends of a scale with their words.
+answers_as_json <- function(answers) {
+  if (is.numeric(answers) && !is.null(names(answers))) {
+    return(lapply(as.list(answers), jsonlite::unbox))
   }
-  codes <- as.list(codes)
-  names[alone] <- vapply(codes[alone], as.character, "")
-  codes[alone] <- "binary"
-  answers <- lapply(codes, function(one) {
-    if (is.numeric(one) && !is.null(names(one))) {
-      lapply(as.list(one), jsonlite::unbox)
-    } else if (!is.null(one)) {
-      unname(one)
-    }
-  })
-  if (anyDuplicated(names) > 0) {
-    twice <- names[duplicated(names)][[1]]
-    abort_imagestrata("{.arg codes} names the code {.val {twice}} twice.", call = call)
-  }
-  send_json(rlang::set_names(answers, names), null = "null", digits = NA)
+  if (is.null(answers)) NULL else unname(answers)
 }
 
 # A codebook as a table, or as the path of one.

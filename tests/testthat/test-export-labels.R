@@ -14,6 +14,7 @@ test_that("codes reach Python as names with their answers", {
     )
   )
   expect_equal(json(list(a = "binary", b = "text")), '{"a":["binary"],"b":["text"]}')
+  expect_equal(json(c("p", b = "text")), '{"p":["binary"],"b":["text"]}')
   for (wrong in list(5, list(c("a", "b")), list(a = TRUE), list(NULL))) {
     expect_error(send_codes(wrong), "must be names of codes", class = "imagestrata_error")
   }
