@@ -188,6 +188,9 @@ table_rules <- list(
     ),
     rows = "some"
   ),
+  imagestrata_label_plan = list(
+    needs = c("cluster", "N_h", "n_h", "n_labelled", "sd", "n_next"), rows = "some"
+  ),
   imagestrata_share_model = list(
     needs = c("outcome", "term", "estimate", "std.error", "df", "conf.low", "conf.high"),
     rows = "some"

@@ -57,6 +57,7 @@ what_is <- function(x) {
     imagestrata_sweep = "a sweep",
     imagestrata_share_model = "a model of shares",
     imagestrata_label_shares = "shares of labels",
+    imagestrata_label_plan = "a plan of labels",
     "a result"
   )
 }

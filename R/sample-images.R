@@ -9,7 +9,9 @@
 #'   `image_id`, `path` and `cluster` (-1 for the residual), and `wave` if images were added to the
 #'   clusters in waves (1, 2, ...).
 #' @param n_per_cluster Number of images per cluster. A cluster of N images gives `n_per_cluster` or
-#'   N - 1 images, whichever is smaller. By default 5.
+#'   N - 1 images, whichever is smaller. By default 5. Or a number for each cluster by its name, as in
+#'   `c("1" = 20, "2" = 8)`, of which at most N are drawn, and none from clusters without a number; or
+#'   a data frame with the columns `cluster` and `n`, or the result of [plan_labels()], with `keep`.
 #' @param budget Total number of images, instead of `n_per_cluster`.
 #' @param allocation Allocation of a budget to the clusters: `"equal"` (the default),
 #'   `"proportional"` to their size, or proportional to the square root of their size, `"sqrt"`.
@@ -97,8 +99,30 @@ sample_images <- function(clustering,
   } else {
     send_linked(check_linked(shares, "shares"))
   }
-  table <- call_verb("sample_images", clustering = sent, shares = shares)
+  numbers <- send_numbers(n_per_cluster)
+  table <- call_verb(
+    "sample_images",
+    clustering = sent, n_per_cluster = numbers, shares = shares
+  )
   new_sample(decode_table(table), absolute_path(out))
+}
+
+# One number, or one for each cluster.
+send_numbers <- function(n, call = rlang::caller_env()) {
+  if (is.data.frame(n)) {
+    return(list(kind = "table", table = encode_table(plain_columns(n), call)))
+  }
+  if (is.null(n) || is.null(names(n))) {
+    return(if (!is.null(n)) as_whole(check_number(n, "n_per_cluster", call = call)))
+  }
+  if (!is.numeric(n) || anyNA(n)) {
+    abort_imagestrata(
+      "{.arg n_per_cluster} must be numbers of images with the names of clusters, not {seen(n)}.",
+      call = call
+    )
+  }
+  table <- tibble::tibble(cluster = names(n), n = as.double(n))
+  list(kind = "table", table = encode_table(table, call))
 }
 
 new_sample <- function(data, folder = NULL) {

@@ -20,3 +20,4 @@ scores <- golden_label_scores(made)
 for (name in c("scores", "differences", "calibration", "confusion")) {
   store(tidy(scores, name), paste0("label-", name))
 }
+store(golden_label_plan(made), "label-plan")

@@ -91,6 +91,7 @@ _PUBLIC = {
     "label_shares": "labels.shares",
     "score_labels": "labels.score",
     "LabelScores": "labels.score",
+    "plan_labels": "labels.plan",
     "find_images": "explore.find",
     "cluster_keywords": "explore.keywords",
     "propose_names": "explore.propose",

@@ -53,6 +53,7 @@ from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
+from .labels.plan import plan_labels as plan_labels
 from .labels.score import LabelScores as LabelScores
 from .labels.score import score_labels as score_labels
 from .labels.shares import label_shares as label_shares
@@ -158,6 +159,7 @@ __all__ = [
     "list_encoders",
     "map_images",
     "methods_paragraph",
+    "plan_labels",
     "plot_confusion",
     "plot_map",
     "plot_mistakes",

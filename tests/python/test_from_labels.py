@@ -191,6 +191,12 @@ def verbs(run, tmp_path):
             by="cluster",
             clustering=topics,
         ),
+        "plan_labels": lambda: imagestrata.plan_labels(
+            pd.DataFrame({"image_id": sample["image_id"], "code": "x", "label": 1}),
+            sample=sample,
+            width=0.5,
+            clustering=topics,
+        ),
         "predict": lambda: topics.predict(embeddings),
         "augment": lambda: topics.augment(texts),
         "share_bundle": lambda: imagestrata.share_bundle(folder, tmp_path / "bundle"),

@@ -111,3 +111,31 @@ read_labelled <- function() {
   tables$posts$time <- as.Date(tables$posts$time)
   tables
 }
+
+golden_label_plan <- function(x) {
+  of <- function(case, predictions, ...) {
+    plan <- quietly(plan_labels(x$labels, predictions, x$sample, clustering = x$images, ...))
+    needed <- tidy(plan, "needed")
+    needed$group <- if ("cluster" %in% names(needed)) as.character(needed$cluster) else ""
+    rbind(
+      data.frame(
+        case = case, row = paste0(plan$cluster, "/", plan$wave), value = plan$sd, n = plan$n_next
+      ),
+      data.frame(
+        case = case, row = paste0(needed$method, "/", needed$group), value = needed$width_planned,
+        n = needed$n_needed
+      ),
+      data.frame(
+        case = case, row = paste0("now/", needed$method, "/", needed$group), value = needed$width,
+        n = needed$n_labelled
+      )
+    )
+  }
+  rbind(
+    of("protest", x$predictions, width = 0.1, code = "protest"),
+    of("place", x$predictions, width = 0.1, code = "place"),
+    of("anger", x$predictions, width = 0.2, code = "anger"),
+    of("alone", NULL, width = 0.15, code = "protest", conf_level = 0.9),
+    of("cluster", x$predictions, width = 0.4, code = "place", by = "cluster")
+  )
+}

@@ -407,7 +407,7 @@ def _kinds(table: pd.DataFrame) -> dict[str, str]:
     for code, rows in table.groupby("code", sort=False):
         labels = rows["label"]
         numbers = pd.to_numeric(labels, errors="coerce")
-        given = rows["kind"].dropna().unique() if "kind" in rows else []
+        given: list[str] = [*rows["kind"].dropna().unique()] if "kind" in rows else []
         if len(given) > 1:
             raise ImagestrataError(
                 f"The code {quote(code)} has several kinds: {', '.join(map(quote, given))}.",
@@ -534,8 +534,8 @@ def _targets(
             ).to_numpy(float)
             f, decided = _predicted(own, answer, code, kind, places)
             targets.append(Target(code, answer, kind, y, f, decided))
-    if lacks and len(lacks) == len(kinds):
-        seen = guesses["code" if "code" in guesses else "label"].dropna().unique()  # type: ignore[index]
+    if guesses is not None and len(lacks) == len(kinds):
+        seen = guesses["code" if "code" in guesses else "label"].dropna().unique()
         raise ImagestrataError(
             f"{arg('predictions')} are of none of the codes {', '.join(map(quote, lacks))}; they "
             f"are of {', '.join(map(quote, seen[:12]))}.",
@@ -595,8 +595,8 @@ def _predicted(
     else:
         if kind == "choice":
             # A class that is never predicted has the probability 0.
-            value = "probability" if "probability" in own else "decision"
-            known = places.get_indexer(own["image_id"][own[value].notna()].unique())
+            of = "probability" if "probability" in own else "decision"
+            known = places.get_indexer(pd.Index(own["image_id"][own[of].notna()].unique()))
             f[known[known >= 0]] = 0.0
         own = own[own["label"] == (code if kind == "binary" else answer)]
         decision = (
@@ -616,7 +616,7 @@ def _predicted(
             f"Probabilities in {arg('predictions')} must be between 0 and 1, not "
             f"{quote(float(wrong[0]))}."
         )
-    at = places.get_indexer(own["image_id"])
+    at = places.get_indexer(pd.Index(own["image_id"]))
     decided = f.copy()
     f[at[at >= 0]], decided[at[at >= 0]] = value[at >= 0], decision[at >= 0]
     decided[np.isnan(f)] = np.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -50,7 +50,7 @@ _LEAST_ADDED = 2
 @public
 def sample_images(
     clustering: Clustering | pd.DataFrame,
-    n_per_cluster: int | None = None,
+    n_per_cluster: int | Mapping[Any, int] | pd.DataFrame | None = None,
     *,
     budget: int | None = None,
     allocation: str | None = None,
@@ -70,10 +70,12 @@ def sample_images(
         The result of :func:`cluster_images`, or a table with the columns
         ``image_id`` and ``cluster`` (-1 for the residual), and ``wave`` if images were added
         to the clusters in waves (1, 2, ...).
-    n_per_cluster : int, optional
+    n_per_cluster : int, dict or DataFrame, optional
         Number of images drawn from a cluster: ``min(n_per_cluster, N - 1)`` of N images.
         By default 5, as in the published design: five from clusters of seven or more,
-        all but one from clusters of two to six.
+        all but one from clusters of two to six. A dict has a number for each cluster, of which
+        at most N are drawn, and none from clusters that it leaves out. So has a table with the
+        columns ``cluster`` and ``n``, or the result of :func:`plan_labels`, with ``keep``.
     budget : int, optional
         Total number of images, instead of ``n_per_cluster``. At least one image is drawn
         from every stratum.
@@ -252,6 +254,10 @@ def _sample(
     allowed = np.where(
         is_residual, settings["residual"] == "together", (strata["N_h"] > 1) | settings["singles"]
     )
+    if isinstance(settings["n_per_cluster"], dict):
+        allowed = (_named(settings["n_per_cluster"], strata["cluster"]) > 0) & (
+            ~is_residual | (settings["residual"] == "together")
+        )
     strata["sampled"] = first & ((strata["kept"] > 0) | (allowed & (strata["free"] > 0)))
     strata["sampled"] = strata.groupby("cluster")["sampled"].transform("any")
     strata = strata[strata["sampled"] & (strata["kept"] + strata["free"] > 0)]
@@ -287,7 +293,9 @@ def _sizes(strata: pd.DataFrame, settings: dict[str, Any]) -> Array:
     big_n, kept = strata["N_h"].to_numpy(), strata["kept"].to_numpy()
     most = kept + strata["free"].to_numpy()
     sizes = big_n[first]
-    if settings["budget"] is None:
+    if isinstance(settings["n_per_cluster"], dict):
+        asked = np.minimum(_named(settings["n_per_cluster"], strata["cluster"][first]), sizes)
+    elif settings["budget"] is None:
         asked = np.where(sizes == 1, 1, np.minimum(settings["n_per_cluster"], sizes - 1))
     else:
         least = np.maximum(kept[first], 1)
@@ -301,6 +309,45 @@ def _sizes(strata: pd.DataFrame, settings: dict[str, Any]) -> Array:
     n[first] = asked
     drawn: Array = np.clip(n, kept, most)
     return drawn
+
+
+def _named(numbers: dict[str, int], clusters: pd.Series[Any]) -> Array:
+    """The number of images that each cluster is named with, 0 for those without."""
+    known = {*clusters.astype("str")}
+    lost = [name for name in numbers if name not in known]
+    if lost:
+        raise ImagestrataError(
+            f"{arg('n_per_cluster')} names the cluster {quote(lost[0])}, which does not exist.",
+            f"The clusters are {', '.join(sorted(known)[:12])}.",
+        )
+    return np.array([numbers.get(name, 0) for name in clusters.astype("str")], dtype="int64")
+
+
+def _numbers_of(given: Any) -> dict[str, int]:
+    """The number of images of each cluster, from a dict or a table."""
+    if isinstance(given, pd.DataFrame):
+        planned = {"cluster", "n_h", "n_next"} <= {*given}
+        if not planned and not {"cluster", "n"} <= {*given}:
+            raise ImagestrataError(
+                f"{arg('n_per_cluster')} must be a table with the columns 'cluster' and 'n', not "
+                f"{', '.join(map(str, given))}.",
+                f"{verb('plan_labels')} makes one.",
+            )
+        table = given.drop_duplicates("cluster") if "wave" in given else given
+        numbers = table["n_h"] + table["n_next"] if planned else table["n"]
+        pairs = [*zip(table["cluster"], numbers, strict=True)]
+    else:
+        pairs = [*given.items()]
+    found: dict[str, int] = {}
+    for cluster, n in pairs:
+        whole = isinstance(cluster, float | np.floating) and float(cluster).is_integer()
+        name = str(int(cluster)) if whole else str(cluster)
+        if name in found:
+            raise ImagestrataError(f"{arg('n_per_cluster')} names the cluster {name} twice.")
+        found[name] = check_int("n_per_cluster", n, minimum=0)
+    if not found:
+        raise ImagestrataError(f"{arg('n_per_cluster')} names no cluster.")
+    return dict(sorted(found.items()))
 
 
 def _check_kept(given: Any, images: pd.DataFrame) -> pd.DataFrame:
@@ -496,6 +543,8 @@ def sample_settings(
     seed: Any = 0,
 ) -> dict[str, Any]:
     """The checked arguments of :func:`sample_images` that decide the sample."""
+    if isinstance(n_per_cluster, Mapping | pd.DataFrame):
+        n_per_cluster = _numbers_of(n_per_cluster)
     if allocation is not None:
         allocation = check_choice("allocation", allocation, ALLOCATIONS)
     if budget is not None:
@@ -507,6 +556,7 @@ def sample_settings(
         allocation = allocation or "equal"
     else:
         check_idle(f"without {arg('budget')}, which it divides", allocation=(allocation, None))
+    if budget is None and not isinstance(n_per_cluster, dict):
         n_per_cluster = check_int(
             "n_per_cluster", 5 if n_per_cluster is None else n_per_cluster, minimum=1
         )

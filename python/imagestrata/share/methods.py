@@ -418,7 +418,9 @@ def _sample(entry: Entry, run: Path) -> str:
         f"{' and the residual' if with_residual else ''}), we drew a random sample of "
         f"{plural(n['sampled'], 'image')}"
     )
-    if settings.get("budget") is None:
+    if isinstance(settings.get("n_per_cluster"), dict):
+        text += ", with a number of images for each stratum that was planned"
+    elif settings.get("budget") is None:
         text += (
             f", at most {settings['n_per_cluster']:,} from each stratum and never all images of a "
             "stratum with more than one"
