@@ -11,6 +11,7 @@ images of a cluster are labelled.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ import pandas as pd
 from machine import write_result
 
 from imagestrata.labels.cells import Cells
-from imagestrata.labels.estimate import plan_of, tune
+from imagestrata.labels.estimate import limits_of_mean, machine_mean, mean_of, plan_of, tune
 from imagestrata.labels.observed import Observed, Target
-from imagestrata.labels.shares import _rows
+from imagestrata.labels.shares import with_authors
 
 #: Labelled images of a cluster, and clusters.
 DESIGNS = {1: 120, 2: 60, 5: 50, 20: 20}
@@ -38,17 +39,17 @@ def main() -> None:
     rows = []
     for share, by_cluster in ((0.3, False), (0.08, False), (0.3, True)):
         for per_cluster, n_clusters in DESIGNS.items():
-            for machine in MACHINES:
-                rng = np.random.default_rng([per_cluster, int(100 * share), by_cluster])
-                found = [
-                    one_corpus(rng, share, per_cluster, n_clusters, machine, by_cluster)
-                    for _ in range(n)
-                ]
-                rows.append(summed(pd.concat(found), share, by_cluster, per_cluster, machine))
-    for machine in MACHINES:
-        rng = np.random.default_rng(5)
-        found = [one_corpus_of_authors(rng, machine) for _ in range(n)]
-        rows.append(summed(pd.concat(found), 0.3, None, 5, machine))
+            rng = np.random.default_rng([per_cluster, int(100 * share), by_cluster])
+            found = pd.DataFrame(
+                line
+                for _ in range(n)
+                for line in one_corpus(rng, share, per_cluster, n_clusters, by_cluster)
+            )
+            kind = "party, cluster" if by_cluster else "party"
+            rows += [summed(found, share, kind, per_cluster, machine) for machine in MACHINES]
+    rng = np.random.default_rng(5)
+    found = pd.DataFrame(line for _ in range(n) for line in one_corpus_of_authors(rng))
+    rows += [summed(found, 0.3, "authors", 5, machine) for machine in MACHINES]
     write_result(
         "label_shares",
         rows,
@@ -70,9 +71,9 @@ def main() -> None:
 
 
 def corpus(
-    rng: np.random.Generator, share: float, n_clusters: int, machine: str, by_cluster: bool
+    rng: np.random.Generator, share: float, n_clusters: int, by_cluster: bool
 ) -> pd.DataFrame:
-    """Images of a corpus with their cluster, party, label and prediction."""
+    """Images of a corpus with their cluster, party, label, and prediction by each machine."""
     sizes = np.maximum(rng.lognormal(4, 0.6, n_clusters), 8).astype(int)
     cluster = np.repeat(np.arange(n_clusters), sizes)
     chance = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + rng.normal(0, 1.2, n_clusters))))
@@ -80,15 +81,9 @@ def corpus(
     party = np.where(rng.random(len(cluster)) < of_party[cluster], "A", "B")
     label = rng.random(len(cluster)) < chance[cluster]
     noise, bias = rng.normal(size=len(cluster)), rng.normal(0, CLUSTER_BIAS, n_clusters)
-    return pd.DataFrame(
-        {
-            "image_id": np.arange(len(cluster)).astype(str),
-            "cluster": cluster + 1,
-            "party": party,
-            "label": label.astype(int),
-            "f": guess(label, party, noise + by_cluster * bias[cluster], machine),
-        }
-    )
+    images = pd.DataFrame({"cluster": cluster, "party": party, "label": label.astype(float)})
+    noise = noise + by_cluster * bias[cluster]
+    return images.assign(**{name: guess(label, party, noise, name) for name in MACHINES})
 
 
 def guess(label: Any, party: Any, noise: Any, machine: str) -> Any:
@@ -98,98 +93,97 @@ def guess(label: Any, party: Any, noise: Any, machine: str) -> Any:
     return 1 / (1 + np.exp(-(distance * (label - 0.5) + shift + noise)))
 
 
-def draw(rng: np.random.Generator, images: pd.DataFrame, per_cluster: int) -> pd.DataFrame:
-    """A sample as sample_images() draws it."""
-    rank = images.assign(u=rng.random(len(images))).groupby("cluster")["u"].rank()
-    size = images.groupby("cluster")["label"].transform("size")
-    n_h = np.minimum(per_cluster, size - 1)
-    return images.assign(N_h=size, n_h=n_h)[rank <= n_h][["image_id", "cluster", "N_h", "n_h"]]
+def draw(rng: np.random.Generator, cluster: Any) -> Any:
+    """Ranks of the images of each cluster in random order: those up to n are a sample of n."""
+    order = np.lexsort([rng.random(len(cluster)), cluster])
+    size = np.bincount(cluster)
+    rank = np.empty(len(cluster), int)
+    rank[order] = np.arange(len(cluster)) - np.repeat(np.cumsum(size) - size, size) + 1
+    return rank
 
 
-def estimates(images: pd.DataFrame, sample: pd.DataFrame, groups: Cells) -> pd.DataFrame:
+def estimates(
+    images: pd.DataFrame, rank: Any, n_h: Any, machine: str, groups: Cells, truth: Any
+) -> Iterator[dict[str, Any]]:
     """The estimates of label_shares(), without the checks of its tables, for speed."""
-    y = np.full(len(images), np.nan)
-    at = sample.index.to_numpy()
-    y[at] = images["label"].to_numpy(float)[at]
-    f = images["f"].to_numpy()
+    cluster, f = images["cluster"].to_numpy(), images[machine].to_numpy()
+    y = np.where(rank <= n_h[cluster], images["label"], np.nan)
     target = Target("x", "1", "binary", y, f, (f >= 0.5).astype(float))
-    numbers, stratum = np.unique(images["cluster"], return_inverse=True)
-    strata = sample.drop_duplicates("cluster").sort_values("cluster")[["cluster", "N_h", "n_h"]]
-    assert len(strata) == len(numbers)
-    frame = pd.DataFrame({"image_id": images["image_id"].to_numpy(), "stratum": stratum})
-    observed = Observed(frame, strata, [target], True, True, len(sample))
+    strata = pd.DataFrame({"N_h": np.bincount(cluster), "n_h": n_h})
+    frame = pd.DataFrame({"stratum": cluster})
+    observed = Observed(frame, strata, [target], True, True, int(n_h.sum()))
     plan = plan_of(observed, [target])
     tuned = tune(plan, [target], groups.weights(None, len(images)))
-    return _rows(observed, groups, plan, target, tuned, tuned.leverage[0], 0.95)
+    for number, party in enumerate(groups.table["party"]):
+        w = groups.weights(number, len(images))
+        means = {
+            "machine": machine_mean(target, w),
+            "sample": mean_of(plan, target, w, whole=not groups.authors),
+            "corrected": mean_of(plan, target, w, tuned, tuned.leverage[0], not groups.authors),
+        }
+        for method, mean in means.items():
+            if groups.authors:
+                mean = with_authors(mean, groups, number, plan, target, w, method, tuned.value)
+            low, high = limits_of_mean(mean, "binary", 0.95)
+            yield {
+                "machine": machine, "party": party, "method": method, "lambda": tuned.value,
+                "error": mean.estimate - truth[party], "width": high - low,
+                "holds": low - 1e-9 <= truth[party] <= high + 1e-9,
+            }  # fmt: skip
 
 
 def cells(party: Any, author: Any = None) -> Cells:
     """Groups of images by party; each image is shown once."""
     n = len(party)
-    table = pd.DataFrame({"party": np.unique(party)})
-    number = np.searchsorted(table["party"], party)
+    names, number = np.unique(party, return_inverse=True)
     who = np.zeros(n, int) if author is None else author
+    table = pd.DataFrame({"party": names})
     return Cells(table, ["party"], number, np.arange(n), who, np.ones(n), author is not None)
 
 
 def one_corpus(
-    rng: np.random.Generator,
-    share: float,
-    per_cluster: int,
-    n_clusters: int,
-    machine: str,
-    by_cluster: bool,
-) -> pd.DataFrame:
-    images = corpus(rng, share, n_clusters, machine, by_cluster)
-    sample = draw(rng, images, per_cluster)
-    every = estimates(images, sample, cells(np.full(len(images), "all")))
-    parties = estimates(images, sample, cells(images["party"].to_numpy()))
-    truth = images.groupby("party")["label"].mean()
+    rng: np.random.Generator, share: float, per_cluster: int, n_clusters: int, by_cluster: bool
+) -> Iterator[dict[str, Any]]:
+    images = corpus(rng, share, n_clusters, by_cluster)
+    cluster = images["cluster"].to_numpy()
+    rank = draw(rng, cluster)
+    n_h = np.minimum(per_cluster, np.bincount(cluster) - 1)
+    truth = images.groupby("party")["label"].mean().to_dict()
     truth["all"] = images["label"].mean()
-    return compared(pd.concat([every, parties]), truth)
+    for groups in (cells(np.full(len(images), "all")), cells(images["party"].to_numpy())):
+        for machine in MACHINES:
+            yield from estimates(images, rank, n_h, machine, groups, truth)
 
 
-def one_corpus_of_authors(rng: np.random.Generator, machine: str) -> pd.DataFrame:
+def one_corpus_of_authors(rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """Authors with propensities of their own; clusters are groups of similar images."""
-    truth = pd.Series({"A": 0.25, "B": 0.4})
+    truth = {"A": 0.25, "B": 0.4}
     n_posts = np.maximum(rng.lognormal(3, 0.8, 80), 3).astype(int)
     author = np.repeat(np.arange(80), n_posts)
     party = np.where(author < 40, "A", "B")
-    mean = truth[np.where(np.arange(80) < 40, "A", "B")].to_numpy()
+    mean = np.repeat([truth["A"], truth["B"]], 40)
     propensity = rng.beta(6 * mean, 6 * (1 - mean))
     label = rng.random(len(author)) < propensity[author]
-    f = guess(label, party, rng.normal(size=len(author)), machine)
+    noise = rng.normal(size=len(author))
     likeness = label + rng.normal(0, 1, len(author))
-    cluster = np.clip(((likeness + 1.5) * 12).astype(int), 0, 45) + 1
-    ids = np.arange(len(author)).astype(str)
-    images = pd.DataFrame({"image_id": ids, "cluster": cluster, "label": label.astype(int), "f": f})
-    images = images.assign(party=party, author=author)
-    images = images[images.groupby("cluster")["label"].transform("size") > 1]
-    images = images.reset_index(drop=True)
-    sample = draw(rng, images, 5)
-    found = estimates(
-        images, sample, cells(images["party"].to_numpy(), images["author"].to_numpy())
-    )
-    return compared(found, truth)
-
-
-def compared(found: pd.DataFrame, truth: pd.Series) -> pd.DataFrame:
-    true = found["party"].map(truth)
-    return found.assign(
-        error=found["estimate"] - true,
-        holds=(found["conf_low"] <= true + 1e-9) & (true <= found["conf_high"] + 1e-9),
-        width=found["conf_high"] - found["conf_low"],
-    )
+    # Clusters of the same size, of images that look alike.
+    cluster = (np.argsort(np.argsort(likeness)) * 40 // len(author)).astype(int)
+    images = pd.DataFrame({"cluster": cluster, "label": label.astype(float)})
+    images = images.assign(**{name: guess(label, party, noise, name) for name in MACHINES})
+    rank, n_h = draw(rng, cluster), np.full(40, 5)
+    groups = cells(party, author)
+    for machine in MACHINES:
+        yield from estimates(images, rank, n_h, machine, groups, truth)
 
 
 def summed(
-    found: pd.DataFrame, share: float, by_cluster: bool | None, per_cluster: int, machine: str
+    found: pd.DataFrame, share: float, kind: str, per_cluster: int, machine: str
 ) -> dict[str, Any]:
     """One row of the table."""
+    found = found[found["machine"] == machine]
     groups = found.groupby(["method", "party"])
     holds, width = 100 * groups["holds"].mean(), groups["width"].mean()
     spread = groups["error"].std()
-    kind = {None: "authors", False: "party", True: "party, cluster"}[by_cluster]
     row: dict[str, Any] = {
         "share": share, "errors by": kind, "per cluster": per_cluster, "machine": machine
     }  # fmt: skip
@@ -197,7 +191,7 @@ def summed(
         for party in ("all", "A", "B"):
             value = holds.get((method, party))
             row[f"{method}: {party}"] = None if value is None else f"{value:.1f}"
-    first = "all" if by_cluster is not None else "A"
+    first = "A" if kind == "authors" else "all"
     row["lambda"] = f"{found['lambda'].mean():.2f}"
     row["width"] = f"{width['corrected', first] / width['sample', first]:.2f}"
     row["spread"] = f"{spread['corrected', first] / spread['sample', first]:.2f}"

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from label_shares import MACHINES, cells, corpus, estimates
+from label_shares import MACHINES, cells, corpus, draw, estimates
 from machine import write_result
 
 from imagestrata import plan_labels
@@ -58,34 +58,34 @@ def main() -> None:
 
 
 def one_corpus(rng: np.random.Generator, machine: str) -> dict[str, Any]:
-    images = corpus(rng, 0.3, 50, machine, by_cluster=False)
-    rank = images.assign(u=rng.random(len(images))).groupby("cluster")["u"].rank()
-    size = images.groupby("cluster")["label"].transform("size")
-
-    def drawn(n_h: Any) -> pd.DataFrame:
-        of = images.assign(N_h=size, n_h=np.minimum(n_h, size))
-        return of[rank <= of["n_h"]][["image_id", "cluster", "N_h", "n_h"]]
-
-    pilot = drawn(PILOT)
-    labels = images.loc[pilot.index, ["image_id", "label"]].assign(code="x")
+    images = corpus(rng, 0.3, 50, by_cluster=False)
+    cluster = images["cluster"].to_numpy()
+    size, rank = np.bincount(cluster), draw(rng, cluster)
+    ids = np.arange(len(images)).astype(str)
+    pilot = rank <= PILOT
+    sample = pd.DataFrame(
+        {"image_id": ids, "cluster": cluster, "N_h": size[cluster], "n_h": PILOT}
+    )[pilot]
+    labels = pd.DataFrame({"image_id": ids, "code": "x", "label": images["label"]})[pilot]
     predictions = pd.DataFrame(
-        {"image_id": images["image_id"], "label": "x", "probability": images["f"], "split": "fold"}
+        {"image_id": ids, "label": "x", "probability": images[machine], "split": "fold"}
     )
-    places = images[["image_id", "cluster"]]
-    plan = plan_labels(labels, predictions, pilot, width=WIDTH, clustering=places)
+    places = pd.DataFrame({"image_id": ids, "cluster": cluster})
+    plan = plan_labels(labels, predictions, sample, width=WIDTH, clustering=places)
     needed = pd.DataFrame(plan.attrs["needed"]).set_index("method")["n_needed"]
-    total = (plan["n_h"] + plan["n_next"]).set_axis(plan["cluster"])
-    everyone = cells(np.full(len(images), "all"))
-    found = estimates(images, drawn(images["cluster"].map(total)), everyone)
-    row = found.set_index("method").loc["corrected"]
-    equal = estimates(images, drawn(int(np.ceil(total.sum() / 50))), everyone)
-    other = equal.set_index("method").loc["corrected"]
+    n_h = (plan["n_h"] + plan["n_next"]).to_numpy()
+    every = np.minimum(int(np.ceil(n_h.sum() / 50)), size - 1)
+    truth, groups = {"all": images["label"].mean()}, cells(np.full(len(images), "all"))
+    planned, equal = (
+        list(estimates(images, rank, numbers, machine, groups, truth))[-1]
+        for numbers in (n_h, every)
+    )
     return {
         "alone": needed["sample"],
         "needed": needed["corrected"],
-        "width": row["conf_high"] - row["conf_low"],
-        "equal": other["conf_high"] - other["conf_low"],
-        "holds": row["conf_low"] <= images["label"].mean() <= row["conf_high"],
+        "width": planned["width"],
+        "equal": equal["width"],
+        "holds": planned["holds"],
     }
 
 

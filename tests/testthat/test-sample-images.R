@@ -90,3 +90,20 @@ test_that("a sample is topped up: images stay drawn, and additions are strata of
   expect_equal(more[seq_len(nrow(packets)), ], packets)
   expect_setequal(more$image_id[-seq_len(nrow(packets))], drawn$image_id[drawn$draw == 2])
 })
+
+test_that("each cluster can have a number of its own, also from a plan of labels", {
+  skip_if_no_core()
+  images <- data.frame(
+    image_id = sprintf("i%02d", 1:30), path = sprintf("i%02d.jpg", 1:30),
+    cluster = rep(c(1, 2, -1), each = 10)
+  )
+  drawn <- sample_images(images, c("1" = 3, "-1" = 4))
+  expect_equal(as.vector(table(drawn$cluster)), c(4, 3))
+  labels <- data.frame(image_id = drawn$image_id, code = "x", label = rep(0:1, length.out = 7))
+  plan <- plan_labels(labels, sample = drawn, width = 0.6)
+  more <- sample_images(images, plan, keep = drawn)
+  expect_equal(nrow(more), sum(plan$n_h + plan$n_next))
+  expect_true(all(drawn$image_id %in% more$image_id))
+  expect_error(sample_images(images, c("7" = 3)), "does not exist")
+  expect_error(sample_images(images, c("1" = NA)), "numbers of images")
+})

@@ -222,7 +222,7 @@ def _rows(
         for method, mean in means.items():
             value = tuned.value if method == "corrected" else np.nan
             if cells.authors:
-                mean = _with_authors(mean, cells, number, plan, target, w, method, tuned.value)
+                mean = with_authors(mean, cells, number, plan, target, w, method, tuned.value)
             low, high = limits_of_mean(mean, target.kind, conf_level)
             rows.append(
                 {
@@ -238,7 +238,7 @@ def _rows(
     return pd.concat([first, where, found], axis=1)
 
 
-def _with_authors(
+def with_authors(
     mean: Mean,
     cells: Cells,
     number: int,
