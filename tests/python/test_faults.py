@@ -85,6 +85,7 @@ STEPS = {
     "relink": "scan a few",
     "tag": "scan a few",
     "tag by a service": "scan a few",
+    "tag by a model": "scan a few",
     "fine-tune": None,
     "fine-tune the last layer": None,
     "fine-tune with folds": None,
@@ -94,7 +95,7 @@ STEPS = {
 }
 
 #: Those that ask a service, and how many requests they may have under way.
-ASKING = {"propose": 4, "describe": 4, "embed-text": 4, "tag by a service": 4}
+ASKING = {"propose": 4, "describe": 4, "embed-text": 4, "tag by a service": 4, "tag by a model": 4}
 
 #: What others get: once there, it is not made again by the same command.
 EXPORTS = ["pairs", "labels", "assign", "share", "share with copies"]
@@ -183,6 +184,11 @@ class World:
             "tag by a service": [
                 *("tag", self.few, "--out", out, "--classifier", "rekognition:labels"),
                 *("--consent", "-q"),
+            ],
+            "tag by a model": [
+                *("tag", self.few, "--out", out, "--classifier", "server:m", "-q"),
+                *("--base-url", self.model.url, "--question", "What is it?"),
+                *("--label", "A picture.", "--label", "Something else."),  # as the server says
             ],
             "fine-tune": teach,
             "fine-tune the last layer": [*teach, "--freeze", "backbone"],

@@ -477,7 +477,7 @@ def test_bad_arguments(pictures, run, options, message):
 def test_what_is_no_service(pictures, run):
     with pytest.raises(
         ImagestrataError,
-        match=r"must be the name of a network, a Rekognition\(\), a ModelServer\(\) or a LocalModel\(\)",
+        match=r"must be the name of a network, a Rekognition\(\), a ModelServer\(\) or",
     ):
         tag_images(pictures, 3, out=run, progress=False)
     with pytest.raises(ImagestrataError, match=r"Rekognition\(\), not 'resnet18'"):

@@ -28,6 +28,7 @@ from imagestrata import (
     cluster_keywords,
     compare_tags,
     embed_images,
+    embed_text,
     label_shares,
     scan_images,
     tag_frequencies,
@@ -199,6 +200,21 @@ def test_keywords_are_of_decisions() -> None:
     )
     words = cluster_keywords(topics, tags, column="label", separator=";")
     assert words[["cluster", "term"]].to_numpy().tolist() == [[1, "flag"], [2, "cat"]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_texts_are_of_decisions() -> None:
+    tags = pd.DataFrame(
+        {
+            "image_id": list("aabbccdd"),
+            "label": ["flag", "cat"] * 4,
+            "decision": [True, False, True, False, False, True, False, True],
+            "split": [None, "fold"] * 4,
+        }
+    )
+    best = tags[tags["decision"]]
+    both = [embed_text(one, "tfidf", column="label", progress=False).matrix for one in (tags, best)]
+    np.testing.assert_array_equal(*both)
 
 
 def test_stored_and_resumed(

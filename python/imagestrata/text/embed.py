@@ -31,6 +31,7 @@ from ..work import cut, open_work
 from .consent import ask_consent
 from .origin import from_texts
 from .server import Connection, Declined, ModelServer, Purse, Unanswered, Usage
+from .tag_table import decided
 
 #: The number of most frequent terms that TF-IDF uses: 330 MB of vectors for 20,000 images.
 _MOST_TERMS = 4096
@@ -160,7 +161,10 @@ _Encode = Callable[[Sequence[str], Parts | None, Progress], tuple[NDArray[Any], 
 #: Columns of an image of which the first value is kept: the others are those of copies.
 _OF_FILES = ("path", "file", "n_copies", "reason")
 #: Columns of the result of tag_images() that describe a row.
-_OF_TAGS = ("rank", "confidence")
+_OF_TAGS = (
+    "rank", "confidence", "decision", "split", "code", "kind", "emotion", "emotion_confidence",
+    "age_low", "age_high",
+)  # fmt: skip
 
 
 def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
@@ -187,6 +191,8 @@ def _texts(texts: Any, column: str) -> tuple[pd.DataFrame, list[str]]:
             "left out."
         )
         table = table[table["image_id"].notna()]
+    if column == "label":
+        table = decided(table.reset_index(drop=True))
     joined = table.groupby("image_id", sort=False)[column].agg(
         lambda some: " ".join(text for text in map(str, some.dropna()) if text.strip())
     )
