@@ -328,6 +328,19 @@ def test_tags_are_predictions(images: pd.DataFrame, clip: Path) -> None:
 # ---- the fit ----
 
 
+def test_worked_by_hand() -> None:
+    """Equal scores: each image has the mean of Platt's targets, 4/5 for three, 1/9 for seven."""
+    yes = np.array([1.0] * 3 + [0.0] * 7)
+    found = fit(np.zeros((10, 2)), np.column_stack([yes, 1 - yes]), np.ones(10))
+    mean = (3 * 4 / 5 + 7 * 1 / 9) / 10
+    np.testing.assert_allclose(found(np.zeros((1, 2))), [[mean, 1 - mean]], atol=1e-8)
+    # Of three labels with 3, 2 and 0 images: (N + 1) / (N + 3) for the own, 1 / (N + 3) for others.
+    given = np.eye(3)[[0, 0, 0, 1, 1]]
+    three = fit(np.zeros((5, 3)), given, np.ones(5))(np.zeros((1, 3)))
+    first, second, third = 3 * 4 / 6 + 2 * 1 / 5, 3 * 1 / 6 + 2 * 3 / 5, 3 * 1 / 6 + 2 * 1 / 5
+    np.testing.assert_allclose(three, [[first / 5, second / 5, third / 5]], atol=1e-6)
+
+
 def test_two_labels_are_platt_scaling() -> None:
     """Against a direct minimisation of Platt's own criterion, and against scikit-learn."""
     rng = np.random.default_rng(0)
