@@ -12,11 +12,15 @@
 #' `n_unreadable`. Images without a label are left out of the scores, with a warning.
 #'
 #' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
-#'   (missing for images without one), and `confidence` if you have it. For several taggers, a named
-#'   list of these.
+#'   (missing for images without one), and `confidence` and `decision` if you have them (only tags
+#'   with a decision of `TRUE` count). Answers of a model (with `code`) are tags: the code itself if
+#'   the question is one of yes or no, otherwise the answer; images without an answer are left out
+#'   of the scores of its tags. For several taggers, a named list of these.
 #' @param labels Labels by hand, as for [fine_tune()]: a data frame, or a CSV file, with `image_id`
 #'   or `path`, and a column per label with 1, 0 or nothing, or one column of classes, each of which
-#'   is then a label. Without labels, only frequencies are reported.
+#'   is then a label. Or a row per image and code, as from [consensus()]: `image_id`, `code`,
+#'   `label`; a code with the labels 1 and 0 is a label, of others each answer. Without labels, only
+#'   frequencies are reported.
 #' @param matches The tags that represent each label, as a list such as `list(protest = c("Parade",
 #'   "Protest", "Crowd"))`. For the tagger, an image has the label if it has any of these tags; case
 #'   is ignored. By default the tag has the name of the label. Labels that are not in the list are

@@ -202,7 +202,9 @@ send_questions <- function(x, call = rlang::caller_env()) {
 #' Count how often each label occurs
 #'
 #' @param tags The result of [tag_images()], or a data frame of yours with `image_id` and `label`
-#'   (missing for images without one).
+#'   (missing for images without one). With a column `decision`, only labels with a decision of
+#'   `TRUE` count; with a column `code`, the tag of a question of yes or no is its code, and images
+#'   without an answer are not in its share.
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per label, the most frequent first: `label`, `n_images` with it,

@@ -99,3 +99,25 @@ test_that("a comparison prints, is glanced at and drawn", {
   )
   expect_match(tibble::tbl_sum(compare_tags(tagged))[["Tags"]], "^4 images, 3 different tags$")
 })
+
+test_that("answers of a model are compared with labels by people", {
+  skip_if_no_core()
+  coded <- tibble::tibble(
+    image_id = rep(letters[1:4], 2), path = "x.png",
+    code = rep(c("protest", "place"), each = 4),
+    label = c("1", "0", "0", NA, "street", "indoors", "street", "street"),
+    annotator = "llava", kind = rep(c("binary", "choice"), each = 4),
+    reason = c(NA, NA, NA, "not one of the answers: ?", NA, NA, NA, NA)
+  )
+  people <- data.frame(
+    image_id = coded$image_id, code = coded$code,
+    label = c("1", "0", "1", "1", "street", "street", "street", "indoors")
+  )
+  compared <- compare_tags(coded, people)
+  confusion <- tidy(compared, "confusion")
+  protest <- confusion[confusion$label == "protest", ]
+  expect_equal(sum(protest$n), 3)
+  expect_equal(protest$n[protest$truth == "yes" & protest$decision == "yes"], 1)
+  counted <- tag_frequencies(coded)
+  expect_equal(counted$share[counted$label == "protest"], 1 / 3)
+})
