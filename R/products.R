@@ -51,6 +51,8 @@ product_of <- function(x) {
 # The name of a result, for messages.
 what_is <- function(x) {
   product_of(x)$called %||% switch(class(x)[[1]],
+    imagestrata_classifiers = "tuned classifiers",
+    imagestrata_training = "training sets",
     imagestrata_labels = "labels made by a rule",
     imagestrata_label_scores = "scores of predictions",
     imagestrata_plan = "a plan",

@@ -13,6 +13,9 @@
 #'   `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the grid of
 #'   *Images as Data*: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
 #'   images.
+#' @param separate Train a classifier of its own for each label or code, with all settings of the grid
+#'   for each, and compare the best of each (Table 7.2 of *Images as Data*)? Codes of all kinds that
+#'   networks learn may then be in one table of labels; a code with classes has one classifier.
 #' @param seed Seed: all models of the grid share the split that it draws.
 #' @param overwrite Train all models again?
 #' @inheritParams fine_tune
@@ -20,7 +23,9 @@
 #' @returns A tibble in the layout of Table 7.2 of *Images as Data*, the best model first:
 #'   `classifier` (the labels), `accuracy`, `f1`, `precision` and `recall` on the validation images
 #'   at the best epoch; the settings that vary; `loss` (by which models are ranked), `best_epoch`,
-#'   and the `folder` of each model, for [read_model()].
+#'   and the `folder` of each model, for [read_model()]. With `separate = TRUE`, one row per
+#'   classifier, the best one, in the order of the labels; `tidy(x, "points")` then has all settings
+#'   of all classifiers.
 #' @family fine-tuning
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -34,6 +39,7 @@ tune_model <- function(images,
                        task = NULL,
                        out,
                        grid = NULL,
+                       separate = FALSE,
                        preset = NULL,
                        encoder = "efficientnet_lite0",
                        weights = NULL,
@@ -62,7 +68,29 @@ tune_model <- function(images,
                        progress = TRUE,
                        engine = NULL,
                        ...) {
-  decode_table(call_verb("tune_model", grid = check_model_grid(grid)))
+  made <- call_verb("tune_model", grid = check_model_grid(grid))
+  if (is.null(made[["points"]])) decode_table(made) else new_classifiers(made)
+}
+
+# The best settings of each classifier, with all settings.
+new_classifiers <- function(sent) {
+  new_object(
+    decode_table(sent[["best"]]), "imagestrata_classifiers",
+    tables = list(points = decode_table(sent[["points"]]))
+  )
+}
+
+#' @export
+tbl_sum.imagestrata_classifiers <- function(x, ...) {
+  points <- tidy(x, "points")
+  tried <- max(table(points$classifier))
+  c(
+    "Classifiers" = paste0(
+      count_of(length(unique(points$classifier)), "label"), ", each with the best of ",
+      count_of(tried, "setting")
+    ),
+    "Measured on" = "validation images at the best epoch, so partly best by chance"
+  )
 }
 
 # A list of lists, because a vector of length one would reach Python as a scalar.

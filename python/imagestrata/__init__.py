@@ -69,6 +69,7 @@ _PUBLIC = {
     "compare_tags": "validation.tag_comparison",
     "TagComparison": "validation.tag_comparison",
     "sample_images": "sampling.sample",
+    "sample_training": "sampling.training",
     "assign_annotators": "sampling.assign",
     "reassign": "sampling.reassign",
     "costs": "sampling.costs",

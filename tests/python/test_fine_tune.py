@@ -258,6 +258,34 @@ class TestTraining:
             again = tune_model(folder, labels, weights=weights, out=tmp_path, grid=turned, **given)
         assert again["loss"].tolist() == table["loss"].tolist()
 
+    def test_separate_classifiers_are_table_7_2(self, folder, labels, tmp_path):
+        rows = []
+        for place, (path, red) in enumerate(labels[["path", "red"]].to_numpy()):
+            answer = None if place == 3 else str(red)
+            rows.append({"path": path, "code": "red?", "label": answer, "kind": "binary"})
+            kind = ["wide", "tall"][place % 2]
+            rows.append({"path": path, "code": "shape", "label": kind, "kind": "choice"})
+        given = {
+            "labels": pd.DataFrame(rows), "out": tmp_path, "separate": True, "encoder": "hog",
+            "freeze": "backbone", "epochs": 3, "progress": False,
+            "grid": {"learning_rate": [0.001, 0.1]},
+        }  # fmt: skip
+        with pytest.warns(UserWarning, match="1 of 32 labels are missing"):
+            table = tune_model(folder, **given)
+        assert table["classifier"].tolist() == ["red?", "shape"]
+        assert list(table.columns[1:6]) == [
+            "accuracy", "f1", "precision", "recall", "learning_rate",
+        ]  # fmt: skip
+        points = table.attrs["points"]
+        assert len(points) == 4
+        best = points.loc[points.groupby("classifier", sort=False)["loss"].idxmin()]
+        assert table["loss"].tolist() == best["loss"].tolist()
+        first, second = (FineTunedModel.load(place) for place in table["folder"])
+        assert (first.task, first.labels) == ("binary", ["red?"])
+        assert (second.task, second.labels) == ("multiclass", ["tall", "wide"])
+        with pytest.raises(ImagestrataError, match='task="binary" has no effect'):
+            tune_model(folder, task="binary", **given)
+
     def test_a_frozen_backbone_keeps_its_weights(self, folder, labels, weights):
         model = fine_tune(folder, labels, weights=weights, freeze="backbone", **QUICK)
         plain = embed_images(folder, NET, weights=weights, precision="float32", progress=False)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from imagestrata import ImagestrataError, scan_images
-from imagestrata.finetune.labels import label_images
+from imagestrata.finetune.labels import check_labels, label_images
 from imagestrata.names import Images
 from labelled import draw_labelled, label_table
 
@@ -174,3 +174,74 @@ def test_accents_of_labels_may_be_composed_or_not():
     assert rows_of([f"{typed}.png", f"/x/{typed}.png", there[0]], there) == [0, 0, 0]
     both = [f"/x/{name}.png", f"/x/{typed}.png"]
     assert rows_of(both, both) == [0, 1]
+
+
+class TestLongLabels:
+    """Labels with one row per image and code, as read_labels() and consensus() return them."""
+
+    def rows(self, **codes):
+        table = [
+            {"image_id": image, "code": code, "label": label, "annotator": "anna", "kind": kind}
+            for code, (kind, answers) in codes.items()
+            for image, label in answers.items()
+        ]
+        return pd.DataFrame(table)
+
+    def test_one_binary_code_by_hand(self):
+        rows = self.rows(protest=("binary", {"a": "1", "b": "0", "c": None}))
+        with pytest.warns(UserWarning, match="1 of 3 labels are missing"):
+            found = check_labels(rows)
+        assert found.to_dict("list") == {"image_id": ["a", "b"], "protest": [1, 0]}
+
+    def test_several_binary_codes_and_one_choice(self):
+        rows = self.rows(
+            protest=("binary", {"a": "1", "b": "0"}), flag=("binary", {"b": "1", "c": "1"})
+        )
+        found = check_labels(rows).set_index("image_id")
+        assert list(found) == ["protest", "flag"]
+        assert found["protest"].tolist()[:2] == [1, 0] and found["protest"].isna()["c"]
+        choice = self.rows(place=("choice", {"a": "street", "b": "square"}))
+        assert check_labels(choice)["place"].tolist() == ["street", "square"]
+
+    @pytest.mark.parametrize("answers", [[1, 0], [True, False], [1.0, 0.0], ["1", "0"]])
+    def test_plain_tables_of_any_type(self, answers):
+        rows = pd.DataFrame({"image_id": ["a", "b"], "code": "protest", "label": answers})
+        assert check_labels(rows)["protest"].tolist() == [1, 0]
+
+    def test_a_label_called_code_is_a_label(self):
+        rows = pd.DataFrame({"image_id": ["a", "b"], "code": [1, 0], "label": [0, 1]})
+        assert list(check_labels(rows)) == ["image_id", "code", "label"]
+
+    def test_splits_stay(self):
+        rows = self.rows(protest=("binary", {"a": "1", "b": "0"})).assign(split=["train", "val"])
+        assert check_labels(rows)["split"].tolist() == ["train", "val"]
+
+    def test_several_annotators(self):
+        rows = self.rows(protest=("binary", {"a": "1", "b": "0"}))
+        both = pd.concat([rows, rows.assign(annotator="ben")])
+        with pytest.raises(ImagestrataError, match=r"2 images have .* annotators(?s:.*)consensus"):
+            check_labels(both)
+        shared = rows.assign(annotator=["anna", "ben"])  # who shared the work
+        assert len(check_labels(pd.concat([shared, shared]))) == 2
+
+    @pytest.mark.parametrize(
+        ("kind", "message"),
+        [("scale", r"'anger' \(scale\)(?s:.*)label_ratings"), ("text", r"'anger' \(text\)")],
+    )
+    def test_kinds_that_a_network_does_not_learn(self, kind, message):
+        rows = self.rows(
+            protest=("binary", {"a": "1", "b": "0"}), anger=(kind, {"a": "7", "b": "2"})
+        )
+        with pytest.raises(ImagestrataError, match=message):
+            check_labels(rows)
+        plain = pd.DataFrame({"image_id": ["a", "b"], "code": "anger", "label": [7, 2]})
+        with pytest.raises(ImagestrataError, match=r"'anger' \(scale\)"):
+            check_labels(plain)
+
+    def test_classes_beside_other_codes(self):
+        rows = self.rows(
+            protest=("binary", {"a": "1", "b": "0"}), place=("choice", {"a": "street"})
+        )
+        with pytest.raises(ImagestrataError, match=r"2 codes, of which .*place(?s:.*)separate"):
+            check_labels(rows)
+        assert list(check_labels(rows, several=True)) == ["image_id", "protest", "place"]

@@ -35,3 +35,20 @@ test_that("points are ranked by their loss, and their models can be read", {
     class = "imagestrata_error"
   )
 })
+
+test_that("separate classifiers are compared in one table", {
+  skip_if_no_core()
+  labels <- utils::read.csv(imagestrata_example("labels.csv"))
+  tried <- suppressWarnings(tune_model(
+    imagestrata_example("images"), labels[c("path", "people", "writing")],
+    out = withr::local_tempdir(), grid = list(learning_rate = c(0.0001, 0.01)), separate = TRUE,
+    encoder = "hog", freeze = "backbone", epochs = 3, progress = FALSE
+  ))
+  expect_equal(tried$classifier, c("people", "writing"))
+  points <- tidy(tried, "points")
+  expect_equal(nrow(points), 4)
+  best <- dplyr::slice_min(dplyr::group_by(points, .data$classifier), .data$loss)
+  expect_equal(tried$loss, best$loss)
+  expect_output(print(tried), "2 labels, each with the best of 2 settings")
+  expect_equal(read_model(tried$folder[1])$labels, "people")
+})

@@ -197,13 +197,15 @@ _ABOUT_LABELS = {
 
 
 def _send_table(table: pd.DataFrame) -> Sent:
-    """A table; labels are sent with what their attributes say about them."""
+    """A table; labels are sent with what their attributes say, classifiers with all points."""
     for name, columns in _ABOUT_LABELS.items():
         if name in table.attrs:
             rows = pd.DataFrame(table.attrs[name], columns=[*columns])
             texts = rows.select_dtypes("object").columns
             rows = rows.astype(dict.fromkeys(texts, "str"))
             return {"table": encode_table(table), name: encode_table(rows)}
+    if "points" in table.attrs:
+        return {"best": encode_table(table), "points": encode_table(table.attrs["points"])}
     if "counts" not in table.attrs:
         return encode_table(table)
     return {

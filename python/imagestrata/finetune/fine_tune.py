@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..corpus.scan import check_images, scan_images
 from ..encoders.registry import (
@@ -36,6 +37,9 @@ from .labels import Labelled, check_labels, label_images
 from .model import FineTunedModel
 from .pictures import AUGMENTATIONS, BATCH_NORMS
 from .task import FIRST_BIASES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Settings for which a preset has another value: the defaults, and the code of the sources.
 DEFAULTS: dict[str, Any] = {
@@ -114,7 +118,10 @@ def fine_tune(
     labels : DataFrame, path of a CSV file, or None
         One row per labelled image, with ``image_id`` or ``path`` (as scanned, relative to the
         folder, or any unique ending). It has either one column per label with 1, 0 or an empty
-        cell (unknown, which is not used), or one column of classes. A column ``split`` with
+        cell (unknown, which is not used), or one column of classes. Or the labels of coders as
+        ``read_labels()`` or :func:`consensus` returned them, with one row per image and
+        ``code``: one code with ``label`` 1 or 0, several such codes, or one code with classes;
+        missing labels are left out with a warning. A column ``split`` with
         "train", "val" and "test" replaces the random split. If None, the names of the folders
         in ``images`` are the labels: ``train/positive``, ``val/negative`` and so on
         (*Images as Data*, section 7.4), or one folder per class.
@@ -359,10 +366,22 @@ def labelled_images(
     engine: Any = None,
 ) -> Labelled:
     """Scan the images if necessary, and join the labels to them."""
-    import pandas as pd
-
     if labels is not None:
         labels = check_labels(labels)
+    table, root = scanned_images(images, out, overwrite, progress, engine)
+    return label_images(table, labels, task, root)
+
+
+def scanned_images(
+    images: Any,
+    out: str | os.PathLike[str] | None,
+    overwrite: bool,
+    progress: Progress,
+    engine: Any = None,
+) -> tuple[pd.DataFrame, Path | None]:
+    """Scan the images if necessary; return them, and the folder if they come from one."""
+    import pandas as pd
+
     table, root = images, None
     if isinstance(images, str | os.PathLike):
         root = expand_home(images)
@@ -370,7 +389,7 @@ def labelled_images(
         table = scan_images(images, out=out, overwrite=overwrite, progress=progress, engine=engine)
     if "duplicate_of" not in table:
         table = table.assign(duplicate_of=None)
-    return label_images(table, labels, task, root)
+    return table, root
 
 
 def _positive(name: str, value: Any) -> float:

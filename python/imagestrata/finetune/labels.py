@@ -19,6 +19,7 @@ from ..provenance import fingerprint
 from ..tables import read_typed, with_text_ids
 from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
+from .long import is_long, widened
 from .split import SPLITS
 from .task import TASKS, Floats
 
@@ -130,9 +131,13 @@ def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:
     return rows
 
 
-def check_labels(labels: Any) -> pd.DataFrame:
-    """Read a user's labels, and check them as far as possible without the images."""
-    return _from_table(read_labels(labels))
+def check_labels(labels: Any, *, several: bool = False) -> pd.DataFrame:
+    """Read a user's labels, and check them as far as possible without the images.
+
+    ``several`` allows codes of any kinds together, see :func:`~imagestrata.finetune.long.widened`.
+    """
+    rows = read_labels(labels)
+    return _from_table(widened(rows, several=several) if is_long(rows) else rows)
 
 
 def _from_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -200,7 +205,7 @@ def _find_images(table: pd.DataFrame, rows: pd.DataFrame, root: Path | None) -> 
 
 def _check_task(task: str | None, values: pd.DataFrame) -> str:
     """Return the given task if the columns of labels fit it, or else the task that fits them."""
-    looks = "binary" if _is_binary(values.iloc[:, 0]) else "multiclass"
+    looks = "binary" if is_binary(values.iloc[:, 0]) else "multiclass"
     if values.shape[1] > 1:
         looks = "multilabel"
     if task is None:
@@ -220,7 +225,7 @@ def _check_task(task: str | None, values: pd.DataFrame) -> str:
     return task
 
 
-def _is_binary(column: pd.Series[Any]) -> bool:
+def is_binary(column: pd.Series[Any]) -> bool:
     numbers = pd.to_numeric(column, errors="coerce")
     return bool((numbers.isna() == column.isna()).all() and numbers.dropna().isin([0, 1]).all())
 
@@ -237,7 +242,7 @@ def _as_numbers(
         ones = pd.DataFrame({n: found[column] == v for n, v in zip(names, classes, strict=True)})
         return pd.concat([found.drop(columns=column), ones.astype(float)], axis=1), names
     for column in columns:
-        if not _is_binary(found[column]):
+        if not is_binary(found[column]):
             numbers = pd.to_numeric(found[column], errors="coerce")
             odd = found[column][~numbers.isin([0, 1]) & found[column].notna()]
             raise ImagestrataError(

@@ -61,8 +61,7 @@ def read_eyes(images: pd.DataFrame, progress: Progress, engine: Any) -> list[int
     if lost:
         warn(
             f"{len(lost)} of {plural(len(made), 'image')} could not be read ({counted(lost)}). "
-            "Among these, copies of images that the model has seen are recognised only if their "
-            "bytes are equal."
+            "Copies among these are recognised only if their bytes are equal."
         )
     return [None if isinstance(one, Failed) else one for one in made]
 
