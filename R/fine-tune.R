@@ -13,7 +13,7 @@
 #' - one column of classes: `"multiclass"`;
 #' - several columns with 1, 0 or `NA`: `"multilabel"`.
 #'
-#' Labels of coders can be given as `read_labels()` or [consensus()] returned them, with a row per
+#' Labels of coders can be given as [read_labels()] or [consensus()] returned them, with a row per
 #' image and `code`: one code whose `label` is 1 or 0 (`"binary"`), several such codes
 #' (`"multilabel"`), or one code with classes (`"multiclass"`). Missing labels are left out, with a
 #' warning. Codes on a scale are converted by [label_ratings()].

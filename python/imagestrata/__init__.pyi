@@ -76,6 +76,7 @@ from .sampling.costs import costs as costs
 from .sampling.pairs import sample_pairs as sample_pairs
 from .sampling.reassign import reassign as reassign
 from .sampling.sample import sample_images as sample_images
+from .sampling.training import sample_training as sample_training
 from .share.bundle import share_bundle as share_bundle
 from .share.methods import methods_paragraph as methods_paragraph
 from .text.describe import describe_images as describe_images
@@ -184,6 +185,7 @@ __all__ = [
     "relink",
     "sample_images",
     "sample_pairs",
+    "sample_training",
     "scan_images",
     "score_clustering",
     "score_labels",

@@ -100,6 +100,9 @@ class TestDraws:
         with pytest.warns(UserWarning, match="1 group of near-copies has different labels"):
             found = sample_training(named(study, torn), study[0], balance=False, progress=False)
         assert len(found) == 3
+        pair = {"00.png": 1, "00-small.png": 0}
+        with pytest.warns(UserWarning), pytest.raises(ImagestrataError, match="no usable label"):
+            sample_training(named(study, pair), study[0], progress=False)
 
 
 class TestNegatives:
@@ -155,7 +158,7 @@ class TestBadInput:
         labels = long("crowd", {0: 1, 1: 0})
         with pytest.raises(ImagestrataError, match="needs a clustering"):
             sample_training(labels, negatives="clusters")
-        with pytest.raises(ImagestrataError, match="All labels of 'crowd' are '1'"):
+        with pytest.raises(ImagestrataError, match="All usable labels of 'crowd' are '1'"):
             sample_training(long("crowd", {0: 1, 1: 1}))
         classes = named(study, {"00.png": "a", "10.png": "b"})
         with pytest.raises(ImagestrataError, match="has classes, which have no negatives"):

@@ -118,8 +118,8 @@ def fine_tune(
     labels : DataFrame, path of a CSV file, or None
         One row per labelled image, with ``image_id`` or ``path`` (as scanned, relative to the
         folder, or any unique ending). It has either one column per label with 1, 0 or an empty
-        cell (unknown, which is not used), or one column of classes. Or the labels of coders as
-        ``read_labels()`` or :func:`consensus` returned them, with one row per image and
+        cell (unknown, which is not used), or one column of classes. Or the labels of coders,
+        what :func:`read_labels` or :func:`consensus` returned, with one row per image and
         ``code``: one code with ``label`` 1 or 0, several such codes, or one code with classes;
         missing labels are left out with a warning. A column ``split`` with
         "train", "val" and "test" replaces the random split. If None, the names of the folders

@@ -185,12 +185,12 @@ def _of_code(
     labelled = images.dropna(subset=code)
     labelled = labelled.assign(label=_answers(labelled[code]), source="label")
     distinct = _distinct(labelled, code)
-    answers = sorted(labelled["label"].unique(), reverse=True)
+    answers = sorted(distinct["label"].unique(), reverse=True)
     if len(answers) < 2:
         raise ImagestrataError(
-            f"All labels of {quote(code)} are {quote(answers[0])}."
+            f"All usable labels of {quote(code)} are {quote(answers[0])}."
             if answers
-            else f"No image has a label of {quote(code)}.",
+            else f"There is no usable label of {quote(code)}.",
             "Label images with another answer, too.",
         )
     trains = (
