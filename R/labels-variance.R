@@ -121,7 +121,8 @@ tune_lambda <- function(plan, targets, w) {
 }
 
 # The mean of the labels in a cell, or with `lambda` the corrected one: `estimate`, `variance`, `df`,
-# the `effective` number of labelled images, and the limits `low` and `high` that labels exclude.
+# the `effective` number of units that the weights are worth (labelled images or, if authors are drawn,
+# authors), that of `images`, and the limits `low` and `high` that labels exclude.
 mean_of_labels <- function(plan, target, w, lambda = 0, leverage = 0, whole = TRUE) {
   of <- w[plan$at]
   weight <- plan$a * of
@@ -152,6 +153,7 @@ mean_of_labels <- function(plan, target, w, lambda = 0, leverage = 0, whole = TR
     estimate = estimate, variance = variance, df = if (is.finite(df)) max(df, 1) else NA_real_,
     effective = if (spread > 0) total^2 / spread else Inf, low = -Inf, high = Inf
   )
+  mean$images <- mean$effective
   if (target$kind != "scale" && whole) {
     mean$low <- sum(of * y) / sum(w)
     mean$high <- 1 - sum(of * (1 - y)) / sum(w)
@@ -162,7 +164,8 @@ mean_of_labels <- function(plan, target, w, lambda = 0, leverage = 0, whole = TR
 
 no_mean <- function() {
   list(
-    estimate = NA_real_, variance = NA_real_, df = NA_real_, effective = 0, low = -Inf, high = Inf
+    estimate = NA_real_, variance = NA_real_, df = NA_real_, effective = 0, images = 0,
+    low = -Inf, high = Inf
   )
 }
 
@@ -178,7 +181,8 @@ mean_of_machine <- function(target, w) {
   estimate <- sum(w * value) / total
   list(
     estimate = estimate, variance = sum(w^2 * (value - estimate)^2) / total^2,
-    df = max(length(value) - 1, 1), effective = total^2 / sum(w^2), low = -Inf, high = Inf
+    df = max(length(value) - 1, 1), effective = total^2 / sum(w^2), images = total^2 / sum(w^2),
+    low = -Inf, high = Inf
   )
 }
 
@@ -207,7 +211,7 @@ limits_of_labels <- function(mean, kind, conf_level) {
     high <- min(high, stats::plogis(stats::qlogis(p) + width))
   }
   # At least as wide as the exact interval of errors (or exceptions) if no label shows one.
-  least <- (1 - tail^(1 / n)) / 2
+  least <- (1 - tail^(1 / mean$images)) / 2
   low <- min(low, p - least)
   high <- max(high, p + least)
   c(max(low, mean$low, 0), min(high, mean$high, 1))

@@ -92,6 +92,28 @@ test_that("the corrected estimate of equal strata is that of calibration in surv
   expect_equal(found$estimate[3], mean(by_stratum), tolerance = 1e-12)
 })
 
+test_that("errors by author of a census are those of survey", {
+  skip_if_not_installed("survey")
+  made <- golden_labelled()
+  posts <- made$posts[!duplicated(made$posts[c("post_id", "image_id")]), ]
+  n <- nrow(made$images)
+  truth <- as.integer(scattered(n, 31) < 0.4)
+  sample <- data.frame(image_id = made$images$image_id, cluster = 1, N_h = n, n_h = n)
+  labels <- data.frame(image_id = made$images$image_id, code = "x", label = truth)
+  found <- label_shares(labels, sample = sample, weight = "post", linked = posts, clustering = sample)
+  posts$y <- truth[match(posts$image_id, made$images$image_id)]
+  design <- survey::svydesign(~author, weights = ~1, data = posts)
+  expected <- survey::svymean(~y, design)
+  expect_equal(found$estimate, as.vector(expected), tolerance = 1e-12)
+  expect_equal(found$std.error, as.vector(survey::SE(expected)), tolerance = 1e-12)
+  # Without authors, nothing is left to chance.
+  exact <- label_shares(
+    labels,
+    sample = sample, weight = "post", linked = posts, clustering = sample, author = NULL
+  )
+  expect_equal(c(exact$std.error, exact$conf.low), c(0, exact$estimate))
+})
+
 test_that("results print, and tidy() and glance() have their tables", {
   table <- label_shares(
     shares_labels, shares_guesses, shares_sample,

@@ -127,12 +127,17 @@ def _similar(observed: Observed, targets: Sequence[Target], strata: Array, size:
 
 @dataclass(frozen=True)
 class Mean:
-    """An estimate, its variance, degrees of freedom and effective number of labelled images."""
+    """An estimate, its variance and degrees of freedom.
+
+    ``effective`` is the number of units that the weights are worth: labelled images or, if authors
+    are drawn, authors; ``images`` is that of images.
+    """
 
     estimate: float
     variance: float
     df: float
     effective: float
+    images: float
     low: float = -np.inf
     high: float = np.inf
 
@@ -181,7 +186,7 @@ def mean_of(
     weight = plan.a * w[plan.at]
     total = weight.sum()
     if total <= 0:
-        return Mean(np.nan, np.nan, np.nan, 0.0)
+        return Mean(np.nan, np.nan, np.nan, 0.0, 0.0)
     y = target.y[plan.at]
     estimate = (weight * y).sum() / total
     error = y - estimate
@@ -211,7 +216,8 @@ def mean_of(
         high = 1 - (of * (1 - y)).sum() / every
         estimate = min(max(estimate, low), high)
     df = max(float(df), 1.0) if np.isfinite(df) else np.nan
-    return Mean(float(estimate), variance, df, float(effective), float(low), float(high))
+    n = float(effective)
+    return Mean(float(estimate), variance, df, n, n, float(low), float(high))
 
 
 def machine_mean(target: Target, w: Array) -> Mean:
@@ -220,11 +226,11 @@ def machine_mean(target: Target, w: Array) -> Mean:
     weight, value = w[known], target.decided[known]
     total = weight.sum()
     if total <= 0:
-        return Mean(np.nan, np.nan, np.nan, 0.0)
+        return Mean(np.nan, np.nan, np.nan, 0.0, 0.0)
     estimate = (weight * value).sum() / total
     variance = (weight**2 * (value - estimate) ** 2).sum() / total**2
-    effective = total**2 / (weight**2).sum()
-    return Mean(float(estimate), float(variance), float(max(len(value) - 1, 1)), float(effective))
+    n = float(total**2 / (weight**2).sum())
+    return Mean(float(estimate), float(variance), float(max(len(value) - 1, 1)), n, n)
 
 
 def limits_of_mean(mean: Mean, kind: str, conf_level: float) -> tuple[float, float]:
@@ -252,6 +258,6 @@ def limits_of_mean(mean: Mean, kind: str, conf_level: float) -> tuple[float, flo
         low = max(low, special.expit(special.logit(p) - width))
         high = min(high, special.expit(special.logit(p) + width))
     # At least as wide as the exact interval of errors (or exceptions) if no label shows one.
-    least = (1 - tail ** (1 / n)) / 2
+    least = (1 - tail ** (1 / mean.images)) / 2
     low, high = min(low, p - least), max(high, p + least)
     return float(max(low, mean.low, 0.0)), float(min(high, mean.high, 1.0))
