@@ -283,7 +283,7 @@ check_texts <- function(x, name, call = rlang::caller_env()) {
 # Images to leave out: ids, paths or names of files; a data frame; or a list in a file.
 check_exclude <- function(x, call = rlang::caller_env()) {
   if (is.data.frame(x)) {
-    keys <- intersect(c("image_id", "path", "file"), names(x))
+    keys <- intersect(c("image_id", "path", "file", "label", "reason"), names(x))
     return(list(kind = "table", table = encode_table(tibble::as_tibble(x)[keys], call)))
   }
   if (is.factor(x) || is.numeric(x)) {

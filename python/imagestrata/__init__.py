@@ -102,6 +102,7 @@ _PUBLIC = {
     "group_clusters": "explore.themes",
     "plot_themes": "explore.tree",
     "coding_sheet": "annotation.coding",
+    "propose_exclusions": "annotation.screening",
     "export_labels": "annotation.labels",
     "read_labels": "annotation.labels",
     "image_gallery": "explore.gallery",

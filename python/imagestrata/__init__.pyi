@@ -14,6 +14,7 @@ from .annotation.packets import export_packets as export_packets
 from .annotation.pairs import export_pairs as export_pairs
 from .annotation.pairs import read_pairs as read_pairs
 from .annotation.ratings import read_ratings as read_ratings
+from .annotation.screening import propose_exclusions as propose_exclusions
 from .clustering.cluster import cluster_images as cluster_images
 from .clustering.clustering import Clustering as Clustering
 from .clustering.density import DensityClustering as DensityClustering
@@ -170,6 +171,7 @@ __all__ = [
     "plot_training",
     "plot_tuning",
     "predict_labels",
+    "propose_exclusions",
     "propose_names",
     "rating_gaps",
     "rating_means",

@@ -29,6 +29,12 @@ KEYS = ("image_id", "path", "file")
 #: The types that verbs accept for images to exclude.
 Exclude: TypeAlias = Sequence[str] | str | os.PathLike[str] | pd.DataFrame | None
 
+#: What the reason of an image begins with that no machine has looked at.
+NOT_SCREENED = "not screened"
+
+#: Columns of the images that :func:`propose_exclusions` proposes.
+_PROPOSED = {"image_id", "label", "reason"}
+
 _SHOWN = 5
 
 
@@ -179,6 +185,8 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
         ``image_id`` and, where known, ``path``. With the column ``duplicate_of`` of a scan, the
         name of a copy excludes the image of which it is a copy.
     exclude : sequence of str, Series, DataFrame, path of a file, or None
+        What :func:`propose_exclusions` returned may have images besides ``images``, since it is
+        about a whole corpus; a warning counts the excluded ones by their labels.
     what : str
         The noun for ``images`` in messages.
 
@@ -200,6 +208,7 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
                 "Give a single id as a list of one element, or check the spelling of the file.",
             )
         entries = _entries_of_file(Path(exclude), known)
+        exclude = _proposed_in(Path(exclude))
     elif isinstance(exclude, Iterable):
         is_table = isinstance(exclude, pd.DataFrame)
         columns = _columns(exclude, arg("exclude") if is_table else "exclude")
@@ -228,7 +237,8 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
             rows[several[0]] = None
         else:
             unknown.append((name, where))
-    if unknown:
+    is_proposed = isinstance(exclude, pd.DataFrame) and {*exclude} >= _PROPOSED
+    if unknown and not is_proposed:
         name, where = unknown[0]
         raise ImagestrataError(
             f"{len(unknown)} of {len(entries)} entries to exclude fit no image in {what}; the "
@@ -240,7 +250,24 @@ def excluded(images: pd.DataFrame, exclude: Any, what: str = "the images") -> se
     ids = id_texts(chosen["image_id"])
     if "duplicate_of" in chosen:
         ids = id_texts(chosen["duplicate_of"], "duplicate_of").fillna(ids)
+    if is_proposed:
+        proposed = exclude[[bool(name and known.find(name)) for name, _ in entries]]
+        n = len(proposed)
+        are = "is" if n == 1 else "are"
+        why = f": {counted_labels(proposed)}" if n else ""
+        warn(
+            f"{n:,} of {plural(len(entries), 'proposed image')} {are} in {what} and excluded{why}.",
+            "Estimates are about the other images only." if n else "",
+        )
     return set(ids)
+
+
+def counted_labels(proposed: pd.DataFrame) -> str:
+    """How many proposed images have each label, and how many were not screened."""
+    counts = proposed["label"].replace("", None).value_counts()
+    said = [f"{n:,} {quote(str(label))}" for label, n in counts.items()]
+    n_rest = len(proposed) - int(counts.sum())
+    return ", ".join([*said, *([f"{n_rest:,} {NOT_SCREENED}"] if n_rest else [])])
 
 
 def one_each(what: str, values: pd.Series[Any]) -> pd.Series[Any]:
@@ -264,6 +291,13 @@ def some(values: Iterable[Any]) -> str:
         quote(value) if isinstance(value, str) else str(value) for value in listed[:_SHOWN]
     )
     return f"{text}, ..." if len(listed) > _SHOWN else text
+
+
+def _proposed_in(file: Path) -> pd.DataFrame | None:
+    """The proposals that the page of :func:`propose_exclusions` saved; None for other lists."""
+    first = next((line for line in re.split(r"\r\n|\n|\r", text_of(file)) if line.strip()), "")
+    heads = {cell.strip().strip("\"'").lower() for cell in re.split(r"[,;\t]", first)}
+    return read_texts(file, KEYS).rename(columns=str.lower) if heads >= _PROPOSED else None
 
 
 def _entries_of_file(file: Path, images: Images) -> list[tuple[str, str]]:

@@ -77,6 +77,12 @@ PRODUCTS = {
         "frames of videos", "extract_frames", None, "path", "video_id", "video", "time", "scene"
     ),
     "tags": _table("tags", "tag_images", None, "image_id", "rank", "label", "confidence"),
+    "exclusions": _table(
+        "proposed exclusions",
+        "propose_exclusions",
+        "tags",
+        *("image_id", "path", "label", "confidence", "reason"),
+    ),
 }
 
 #: The products that an argument of a name takes, in every verb.

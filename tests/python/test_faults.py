@@ -372,6 +372,7 @@ def test_all_steps_and_commands_are_struck(states):
         "find",
         "coding-sheet",
         "read-labels",
+        "screen",
         "score",
         "methods",
         "serve",  # test_serve.py kills it

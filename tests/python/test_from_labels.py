@@ -161,6 +161,9 @@ def verbs(run, tmp_path):
         "coding_sheet": lambda: imagestrata.coding_sheet(
             topics, tmp_path / "c.html", ["x"], **quiet
         ),
+        "propose_exclusions": lambda: imagestrata.propose_exclusions(
+            texts, words="red", clustering=topics, **quiet
+        ),
         "image_gallery": lambda: imagestrata.image_gallery(topics, folder, sample=sample, **quiet),
         "plot_map": lambda: imagestrata.plot_map(topics, points),
         "plot_montage": lambda: imagestrata.plot_montage(topics),

@@ -35,6 +35,7 @@ from imagestrata import (
     extract_frames,
     image_gallery,
     link_posts,
+    propose_exclusions,
     read_pairs,
     read_ratings,
     sample_images,
@@ -309,6 +310,9 @@ def every_page(clustering: Clustering, text: str, out: Path) -> dict[str, Path]:
     book = pd.DataFrame({"code": [*codes], "answer": ["no"], "definition": [f"{text}!"]})
     export_labels(drawn, out / "label", codes, codebook=book, **asked, progress=False)
     export_packets(packets, out / "rate", **asked, progress=False)
+    tags = images[["image_id", "path"]].assign(label=f"{text}!", confidence=1.0)
+    with pytest.warns(UserWarning, match="proposed"):
+        propose_exclusions(tags, f"{text}!", out=out / "screen.html", progress=False)
     return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*.html"))}
 
 
@@ -322,7 +326,7 @@ def plain_pages(clustering, tmp_path_factory) -> dict[str, Path]:
 )
 def test_no_page_lets_text_be_more_than_text(clustering, plain_pages, tmp_path, text):
     pages = every_page(clustering, text, tmp_path / "out")
-    kinds = {"gallery/index", "pairs", "matching", "intruders", "coding"}
+    kinds = {"gallery/index", "pairs", "matching", "intruders", "coding", "screen"}
     assert kinds < {name.removesuffix(".html") for name in pages}
     assert any(name.startswith("rate/") for name in pages)
     assert any(name.startswith("label/") for name in pages)

@@ -17,7 +17,7 @@ from .doctor import doctor
 from .embeddings import embed, reduce
 from .explore import coding_sheet, find, gallery, group, keywords, metadata, methods, propose, share
 from .finetune import fine_tune, predict
-from .labelling import labels, read_labels
+from .labelling import labels, read_labels, screen
 from .options import Command
 from .posts import network, posts, prevalence
 from .run import run
@@ -58,6 +58,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (propose, ("propose_names", "ModelServer"), ("by", "api_key")),
     (find, ("find_images",), ()),
     (group, ("group_clusters",), ("names",)),
+    (screen, ("propose_exclusions",), ()),
     (coding_sheet, ("coding_sheet",), ()),
     (pairs, ("sample_pairs", "export_pairs"), ()),
     (score, ("score_clustering", "read_pairs", "consensus", "agreement"), _SCORED := (

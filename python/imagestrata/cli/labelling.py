@@ -1,8 +1,11 @@
-"""`labels`, `read-labels`."""
+"""`labels`, `read-labels`, `screen`."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 import imagestrata
 
@@ -10,7 +13,10 @@ from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
 from .options import Answers, Name, RunFolder, Settings
 from .output import Said, records
-from .run_folder import excluded_images, placed, required_sample
+from .run_folder import excluded_images, load_clustering, placed, required_sample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def labels(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
@@ -59,6 +65,58 @@ def read_labels(
         summary |= {"agreement": records(measures)}
         lines += ["", measures.round(3).to_string(index=False)]
     return summary, *lines, "", f"Labels: {files['labels']}", f"One per image: {files['decided']}"
+
+
+def screen(
+    run_folder: RunFolder,
+    settings: Settings,
+    tags: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV file with image_id and label or text; by default the tags of the run, or "
+            "with --word the text in its images or their descriptions."
+        ),
+    ] = None,
+    name: Name = None,
+) -> Said:
+    """Propose images of a run folder that people should not see, by their labels or texts.
+
+    Look at the page, download the list, and give it to other commands as --exclude.
+    """
+    from ..files import write_table
+    from ..provenance import find_step
+
+    given = settings("propose_exclusions")
+    if "labels" not in given and "words" not in given:
+        raise ImagestrataError(f"{arg('labels')} or {arg('words')} must say what to look for.")
+    run_folder = placed(run_folder, name)
+    has_clusters = find_step(run_folder, "cluster")[1] is not None
+    given["clustering"] = load_clustering(run_folder) if has_clusters else None
+    table = _to_screen(run_folder, tags, "words" in given)
+    page, file = run_folder / "screen.html", run_folder / "exclude-proposed.csv"
+    proposed = imagestrata.propose_exclusions(table, out=page, **given)
+    write_table(file, proposed)
+    summary = {"n_proposed": len(proposed), "page": str(page), "table": str(file)}
+    said = f"{plural(len(proposed), 'image')} proposed for exclusion: {file}"
+    return summary, said, f"To look at them and choose: {page}"
+
+
+def _to_screen(run_folder: Path, given: Path | None, is_text: bool) -> pd.DataFrame:
+    """The tags or texts of a run folder, or of a user's table."""
+    from ..provenance import find_step, read_table
+    from ..tables import read_typed
+
+    if given is not None:
+        return read_typed(given, ("image_id",))
+    kinds = {"read": "texts", "describe": "descriptions"} if is_text else {"tag": "tags"}
+    for step, name in kinds.items():
+        file = find_step(run_folder, step)[0] / f"{name}.parquet"
+        if file.exists():
+            return read_table(file)
+    raise ImagestrataError(
+        f"{quote(run_folder)} contains no {' and no '.join(kinds.values())}.",
+        f"Run `imagestrata {'read-text' if is_text else 'tag'}` first, or give a table: --tags.",
+    )
 
 
 def _key_of(run_folder: Path) -> Path:
