@@ -363,7 +363,7 @@ def test_pages_are_written_by_the_kit_alone():
         parts |= set(re.findall(r"fragment\(\"(\w+)\"", code))
         kinds |= set(re.findall(r"Form\(\s*kind=\"(\w+)\"", code))
     assert writers == {"annotation/exporters/qualtrics.py"}  # a survey's text, see the next test
-    assert kinds == {"gallery", "pairs", "sets", "ratings", "labels"}
+    assert kinds == {"gallery", "pairs", "sets", "ratings", "labels", "screening"}
     assert parts == {"notebook", "link"}  # see test_shown.py
     templates = {path.stem for path in (PACKAGE / "page").glob("*.html")}
     served = {"entry", "notice", "progress"}  # by the server of forms, see test_site.py
