@@ -195,6 +195,10 @@ table_rules <- list(
     needs = c("outcome", "term", "estimate", "std.error", "df", "conf.low", "conf.high"),
     rows = "some"
   ),
+  imagestrata_label_model = list(
+    needs = c("term", "method", "estimate", "std.error", "df", "conf.low", "conf.high"),
+    rows = "some"
+  ),
   imagestrata_label_scores = list(
     needs = c("code", "label", "measure", "estimate", "conf.low", "conf.high", "n"),
     fixed = c(

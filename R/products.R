@@ -55,6 +55,7 @@ what_is <- function(x) {
     imagestrata_training = "training sets",
     imagestrata_labels = "labels made by a rule",
     imagestrata_label_scores = "scores of predictions",
+    imagestrata_label_model = "a model of labels",
     imagestrata_plan = "a plan",
     imagestrata_sweep = "a sweep",
     imagestrata_share_model = "a model of shares",

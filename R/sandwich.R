@@ -13,6 +13,8 @@
 #
 # "sandwich": the sum of the squares of s_g, times G / (G - 1) for G authors, with G - 1 degrees of
 # freedom. The variance equals that of sandwich::vcovCL(type = "HC0") and survey::svyglm().
+#
+# `influence` has a row per author, in the order of their first rows: their crossproduct is `vcov`.
 
 author_sandwich <- function(x, residual, weight, author, variance = "CR2",
                             root = chol(crossprod(x * sqrt(weight)))) {
@@ -30,9 +32,10 @@ author_sandwich <- function(x, residual, weight, author, variance = "CR2",
   } else {
     scores <- scores * sqrt(n_authors / (n_authors - 1))
   }
-  covariance <- tcrossprod(backsolve(root, t(scores)))
+  influence <- t(backsolve(root, t(scores)))
+  covariance <- crossprod(influence)
   dimnames(covariance) <- list(colnames(x), colnames(x))
-  c(list(vcov = covariance, root = root, n_authors = n_authors), parts)
+  c(list(vcov = covariance, influence = influence, root = root, n_authors = n_authors), parts)
 }
 
 # The same for a model fitted by glm() or MASS::glm.nb().

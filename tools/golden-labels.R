@@ -1,6 +1,6 @@
 # Makes the golden tables of labels in tests/fixtures, which the tests of both languages read: a made
-# corpus with a labelled sample and predictions, its shares, and scores of the predictions. Run it
-# only when results are meant to change: Rscript tools/golden-labels.R
+# corpus with a labelled sample and predictions, its shares, scores of the predictions, and
+# models. Run it only when results are meant to change: Rscript tools/golden-labels.R
 
 pkgload::load_all(quiet = TRUE)
 source(file.path("tests", "testthat", "helper-ratings.R"))
@@ -21,3 +21,4 @@ for (name in c("scores", "differences", "calibration", "confusion")) {
   store(tidy(scores, name), paste0("label-", name))
 }
 store(golden_label_plan(made), "label-plan")
+store(golden_label_models(made), "label-models")

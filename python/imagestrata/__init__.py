@@ -90,6 +90,8 @@ _PUBLIC = {
     "topic_prevalence": "posts.prevalence",
     "topic_gaps": "posts.gaps",
     "label_shares": "labels.shares",
+    "label_model": "labels.model",
+    "LabelModel": "labels.model",
     "score_labels": "labels.score",
     "LabelScores": "labels.score",
     "plan_labels": "labels.plan",

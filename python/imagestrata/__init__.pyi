@@ -55,6 +55,8 @@ from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
 from .labels.plan import plan_labels as plan_labels
+from .labels.model import LabelModel as LabelModel
+from .labels.model import label_model as label_model
 from .labels.score import LabelScores as LabelScores
 from .labels.score import score_labels as score_labels
 from .labels.shares import label_shares as label_shares
@@ -112,6 +114,7 @@ __all__ = [
     "FormServer",
     "ImagestrataError",
     "IterativeKMeans",
+    "LabelModel",
     "LabelScores",
     "LocalModel",
     "MissingWeightsError",
@@ -155,6 +158,7 @@ __all__ = [
     "fine_tune",
     "group_clusters",
     "image_gallery",
+    "label_model",
     "label_ratings",
     "label_shares",
     "link_posts",

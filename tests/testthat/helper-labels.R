@@ -105,6 +105,28 @@ golden_label_scores <- function(x) {
   quietly(score_labels(labels, x$predictions, x$sample, party, x$posts, bins = 4))
 }
 
+golden_label_models <- function(x) {
+  posts <- x$posts
+  posts$likes <- as.integer(sub("p", "", posts$post_id)) %% 7
+  of <- function(case, formula, ..., linked = posts, clustering = NULL) {
+    table <- quietly(label_model(
+      formula, x$labels, x$predictions, linked, x$sample, ...,
+      clustering = clustering
+    ))
+    cbind(case = case, plain_tibble(table))
+  }
+  rbind(
+    of("outcome", protest ~ party + month),
+    of("logit", protest ~ party, family = "logit", conf_level = 0.9),
+    of("predictor", likes ~ protest * party),
+    of("log", log1p(likes) ~ party + protest, tuning = 1),
+    of("answer", place ~ party, answer = "indoors"),
+    of("label", label ~ party, code = "anger"),
+    of("spline", protest ~ s(time)),
+    of("images", protest ~ n_copies, linked = NULL, clustering = x$images)
+  )
+}
+
 read_labelled <- function() {
   names <- c("images", "sample", "labels", "predictions", "posts")
   tables <- lapply(rlang::set_names(names), \(name) read_golden(paste0("labelled-", name)))

@@ -54,7 +54,7 @@ def read_covariates(
     post_codes = pd.factorize(table["post_id"])[0]
     check_author(table, post_codes, pd.factorize(table[author])[0], author)
     linked, post = table, pd.Series(post_codes)
-    data = _variables(linked, right, env, time, time_zone)
+    data = variables_of(linked, right, env, time, time_zone)
     constant = {author: linked[author], **data}
     if weights is not None:
         constant[weights] = _weights(linked, weights)
@@ -86,7 +86,7 @@ def read_covariates(
     topics["n_authors"] = [by.iloc[posts].nunique() for posts in shown]
     topics["share"] = [weight[posts].sum() / weight.sum() for posts in shown]
     return Posts(
-        _prepare({name: column.iloc[rows] for name, column in data.items()}, len(rows)),
+        prepare_covariates({name: column.iloc[rows] for name, column in data.items()}, len(rows)),
         linked["post_id"].iloc[rows].reset_index(drop=True), by, weight, topics, shown, n_left_out,
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def pick_topics(topics: pd.DataFrame, wanted: Any) -> list[int]:
     return places
 
 
-def _variables(
+def variables_of(
     linked: pd.DataFrame, right: str, env: Any, time: str, time_zone: str
 ) -> dict[str, pd.Series[Any]]:
     """The columns that the formula names, and periods made from times."""
@@ -210,7 +210,7 @@ def _plain_type(column: pd.Series[Any]) -> type:
     return int if pd.api.types.is_integer_dtype(column.dtype) else float
 
 
-def _prepare(data: dict[str, pd.Series[Any]], n: int) -> pd.DataFrame:
+def prepare_covariates(data: dict[str, pd.Series[Any]], n: int) -> pd.DataFrame:
     """Text becomes a category, in the order of the alphabet."""
     prepared = {}
     for name, column in data.items():

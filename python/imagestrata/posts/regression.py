@@ -26,44 +26,18 @@ Floats = NDArray[np.float64]
 MOST_INFINITE = 0.05
 
 
-class Regressions:
-    """The model matrix. A cell is the posts of an author that have the same covariates.
+class ModelMatrix:
+    """The model matrix of a formula's right side, with the columns and names that it has in R.
 
     Attributes
     ----------
-    z : array of shape (cells, rank)
-        The model matrix of cells times ``turn``; its columns are orthogonal.
-    data : DataFrame
-        The covariates of cells.
+    x : array of shape (rows, columns)
+    names : list of str
+    categorical : set of str
+        Variables that occur as factors.
     """
 
-    def __init__(self, posts: Posts, right: str, env: Any, variance: str) -> None:
-        self.variance = variance
-        self.variables = [*posts.data]
-        self.post_id, self.shown, self.weight = posts.post_id, posts.shown, posts.weight
-        self.topics, self.n_left_out = posts.topics, posts.n_left_out
-        x = self._matrix(posts.data, right, env)
-        keys = pd.concat([posts.author.rename(".author"), posts.data], axis=1)
-        self.cell = keys.groupby([*keys], sort=False, observed=True).ngroup().to_numpy()
-        first = np.unique(self.cell, return_index=True)[1]
-        if (np.abs(x - x[first[self.cell]]) > 1e-9 * np.abs(x).max()).any():
-            raise ImagestrataError(
-                f"Posts with the same covariates have different values in {arg('formula')}.",
-                f"It must use columns of {arg('linked')}, not other arrays or random numbers.",
-            )
-        self.data = posts.data.iloc[first].reset_index(drop=True)
-        self.author, names = pd.factorize(posts.author.iloc[first])
-        self.author_names = names
-        if len(names) < 2:
-            raise ImagestrataError(
-                f"All posts are by {quote(names[0])}, and nothing is known of differences between "
-                "authors."
-            )
-        self.n = np.bincount(self.cell, posts.weight).astype(float)
-        self.turn = _turn(x[first] * np.sqrt(self.n)[:, None]) * np.sqrt(self.n.sum())
-        self.z = x[first] @ self.turn
-
-    def _matrix(self, data: pd.DataFrame, right: str, env: Any) -> Floats:
+    def __init__(self, data: pd.DataFrame, right: str, env: Any) -> None:
         desc = patsy.ModelDesc.from_formula(right)
         if not desc.rhs_termlist:
             raise ImagestrataError(f"{arg('formula')} has neither an intercept nor covariates.")
@@ -90,29 +64,74 @@ class Regressions:
         slices = [self.info.term_slices[term] for term in terms]
         self._order = np.concatenate([np.arange(part.start, part.stop) for part in slices])
         self.names = [name for term in terms for name in term_names(self.info, term)]
-        x = np.broadcast_to(np.asarray(matrix, dtype=float), (len(data), len(self._order)))
-        x = x[:, self._order]
-        bad = ~np.isfinite(x).all(axis=0)
+        self.x = self._ordered(matrix, len(data))
+        bad = ~np.isfinite(self.x).all(axis=0)
         if bad.any():
-            count = int((~np.isfinite(x).all(axis=1)).sum())
+            count = int((~np.isfinite(self.x).all(axis=1)).sum())
             name = self.names[int(bad.argmax())]
             raise ImagestrataError(
-                f"{quote(name)} is infinite or missing for {count} of {plural(len(x), 'post')}.",
+                f"{quote(name)} is infinite or missing for {count} of {plural(len(data), 'post')}.",
                 "The logarithm of 0 is infinite: use log1p()." if "log" in name else "",
             )
-        return x
+
+    def rows(self, data: pd.DataFrame) -> Floats:
+        """Rows for new data."""
+        (matrix,) = patsy.build_design_matrices(
+            [self.info], self._plain(data), patsy.NAAction(NA_types=[])
+        )
+        return self._ordered(matrix, len(data))
+
+    def _ordered(self, matrix: Any, n: int) -> Floats:
+        x = np.broadcast_to(np.asarray(matrix, dtype=float), (n, len(self._order)))
+        return np.asarray(x[:, self._order])
 
     def _plain(self, data: pd.DataFrame) -> pd.DataFrame:
         """Dates that are terms of their own as numbers of days."""
         return data.assign(**{name: in_days(data[name]) for name in self._bare})
 
+
+class Regressions:
+    """The model matrix. A cell is the posts of an author that have the same covariates.
+
+    Attributes
+    ----------
+    z : array of shape (cells, rank)
+        The model matrix of cells times ``turn``; its columns are orthogonal.
+    data : DataFrame
+        The covariates of cells.
+    """
+
+    def __init__(self, posts: Posts, right: str, env: Any, variance: str) -> None:
+        self.variance = variance
+        self.variables = [*posts.data]
+        self.post_id, self.shown, self.weight = posts.post_id, posts.shown, posts.weight
+        self.topics, self.n_left_out = posts.topics, posts.n_left_out
+        self.matrix = ModelMatrix(posts.data, right, env)
+        self.names, self.categorical = self.matrix.names, self.matrix.categorical
+        x = self.matrix.x
+        keys = pd.concat([posts.author.rename(".author"), posts.data], axis=1)
+        self.cell = keys.groupby([*keys], sort=False, observed=True).ngroup().to_numpy()
+        first = np.unique(self.cell, return_index=True)[1]
+        if (np.abs(x - x[first[self.cell]]) > 1e-9 * np.abs(x).max()).any():
+            raise ImagestrataError(
+                f"Posts with the same covariates have different values in {arg('formula')}.",
+                f"It must use columns of {arg('linked')}, not other arrays or random numbers.",
+            )
+        self.data = posts.data.iloc[first].reset_index(drop=True)
+        self.author, names = pd.factorize(posts.author.iloc[first])
+        self.author_names = names
+        if len(names) < 2:
+            raise ImagestrataError(
+                f"All posts are by {quote(names[0])}, and nothing is known of differences between "
+                "authors."
+            )
+        self.n = np.bincount(self.cell, posts.weight).astype(float)
+        self.turn = _turn(x[first] * np.sqrt(self.n)[:, None]) * np.sqrt(self.n.sum())
+        self.z = x[first] @ self.turn
+
     def rows(self, data: pd.DataFrame) -> Floats:
         """Rows of the model matrix for new data, in the coordinates of ``z``."""
-        (matrix,) = patsy.build_design_matrices(
-            [self.info], self._plain(data), patsy.NAAction(NA_types=[])
-        )
-        x = np.broadcast_to(np.asarray(matrix, dtype=float), (len(data), len(self._order)))
-        return np.asarray(x[:, self._order] @ self.turn)
+        return np.asarray(self.matrix.rows(data) @ self.turn)
 
     def like(self, data: pd.DataFrame) -> pd.DataFrame:
         """New data with the types of the covariates of the model."""

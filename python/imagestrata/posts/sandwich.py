@@ -76,8 +76,9 @@ class Sandwich:
             scores = np.einsum("gij,gj->gi", adjust, scores)
         else:
             scores = scores * np.sqrt(n / (n - 1))
-        half = back @ scores.T
-        self.covariance = half @ half.T
+        #: One row per author, in the order of ``authors``; their products are the covariance.
+        self.influence = scores @ back.T
+        self.covariance = self.influence.T @ self.influence
 
     def _correct(self, z: Floats, number: Ints) -> Floats:
         """For each author (I - A_g)^(-1/2), and A_g times it."""
