@@ -18,7 +18,7 @@ from ..shown import Part, Shown
 from ..tables import check_table, id_texts
 from ..validate import check_choice, check_conf_level, check_float, check_text
 from ..verbs import public
-from ..wording import arg, quote, verb
+from ..wording import arg, quote
 from .corrected import Corrected, Estimates, Failed, Fit, regress, sandwich_of
 from .estimate import plan_of
 from .observed import Array, Observed, Target, observe, predictions_filled
@@ -455,7 +455,8 @@ def _check_outcome(rows: _Rows, family: str) -> None:
     wrong = outcome[~np.isin(outcome, (0, 1))]
     if len(wrong):
         raise ImagestrataError(
-            f"The outcome of {arg('family', 'logit')} must be 0 or 1, not {quote(float(wrong[0]))}.",
+            f"The outcome of {arg('family', 'logit')} must be 0 or 1, not "
+            f"{quote(float(wrong[0]))}.",
             f"Use {arg('family', 'linear')}.",
         )
     of_image = rows.image[rows.sampled]
@@ -520,7 +521,8 @@ def _check_people(fit: Fit | Failed, rows: _Rows) -> Fit:
     if isinstance(fit, Failed) and fit.collinear:
         listed = ", ".join(quote(rows.names[i]) for i in fit.collinear)
         raise ImagestrataError(
-            f"{arg('formula')} has terms that others determine among the labelled images: {listed}.",
+            f"{arg('formula')} has terms that others determine among the labelled images: "
+            f"{listed}.",
             "Leave them out, or put small groups together.",
         )
     if isinstance(fit, Failed):
