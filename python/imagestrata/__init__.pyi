@@ -54,9 +54,9 @@ from .finetune.predict import calibrate_thresholds as calibrate_thresholds
 from .finetune.predict import predict_labels as predict_labels
 from .finetune.rules import label_ratings as label_ratings
 from .finetune.tune import tune_model as tune_model
-from .labels.plan import plan_labels as plan_labels
 from .labels.model import LabelModel as LabelModel
 from .labels.model import label_model as label_model
+from .labels.plan import plan_labels as plan_labels
 from .labels.score import LabelScores as LabelScores
 from .labels.score import score_labels as score_labels
 from .labels.shares import label_shares as label_shares
