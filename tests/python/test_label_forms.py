@@ -334,3 +334,17 @@ def test_a_meeting_sees_what_everybody_said(sample, tmp_path):
     agreed = labels[labels["annotator"] == "anna"]
     with pytest.raises(ImagestrataError, match="Annotators disagree on none"):
         export_labels(sample, tmp_path / "m", ["protest"], disputed=agreed, progress=False)
+
+
+@pytest.mark.parametrize("name", ["=a", "<b>", "it's; a, 'code'", "__proto__", "a\nb"])
+def test_codes_and_answers_may_be_any_text(sample, tmp_path, name):
+    answers = ["=1+1", "@x", "-2", "<i>y</i>"]
+    folder = out(sample, tmp_path, {name: answers}, to="csv")
+    file = filled(folder, "coder-1", "anna")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    column = table.columns[-3]
+    table[column] = ["'=1+1", "=1+1", "@x", "-2", "<i>y</i>", "'-2", "<I>Y</I>"]
+    table.to_csv(file, index=False)
+    labels = read_labels(file, folder)
+    assert {*labels["code"]} == {name}
+    assert labels["label"].tolist() == ["=1+1", "=1+1", "@x", "-2", answers[3], "-2", answers[3]]

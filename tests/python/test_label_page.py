@@ -238,3 +238,23 @@ def test_a_page_of_2000_images(groups, tmp_path, visit):
     for key in ("1", "2", "7", "Enter"):
         visit.keyboard.press(key)
     assert visit.locator("#done").evaluate("one => one.style.width") == f"{100 / groups:g}%"
+
+
+def test_hostile_codes_on_the_page(sample, tmp_path, visit):
+    codes = {"__proto__": ["=1+1", "<b>x</b>"], "constructor": "binary", "<i>": "text"}
+    visit.goto(page_of(sample, tmp_path, codes))
+    begin(visit, "__proto__")
+    visit.keyboard.press("1")
+    visit.keyboard.press("0")
+    visit.keyboard.press("Enter")
+    visit.keyboard.press("2")
+    visit.keyboard.press("1")
+    visit.keyboard.press("Enter")
+    visit.get_by_role("button", name="Look through them again").click()
+    labels, table = read(visit, tmp_path)
+    assert {*table["annotator"]} == {"__proto__"}
+    assert {label for (_, code), label in labels.items() if code == "__proto__"} == {
+        "=1+1",
+        "<b>x</b>",
+    }
+    assert {label for (_, code), label in labels.items() if code == "constructor"} == {"0", "1"}

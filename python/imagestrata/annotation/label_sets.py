@@ -14,8 +14,8 @@ their pictures::
 A task of the page is a group of images. Its answer is ``{"codes": {code: label}, "images":
 {image_id: {code: label}}, "skipped": {image_id: reason}, "notes": {image_id: text}, "seconds":
 number, "done": bool}``, where a label of an image goes before that of its group, and "done" says
-whether every image has a label of every code but free text, or is skipped. ``form.key`` is the table that
-:func:`read_labels` needs beside the answers.
+whether every image has a label of every code but free text, or is skipped. ``form.key`` is the
+table that :func:`read_labels` needs beside the answers.
 """
 
 from __future__ import annotations
