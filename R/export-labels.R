@@ -12,7 +12,7 @@
 #'   `list("protest", scene = c("march", "vigil"), crowd = c(calm = 1, violent = 7), remark = NULL)`
 #'   are yes or no; one of several answers; a scale from 1 to 7 (at most 11 points) with words for
 #'   its ends, which can be left out; and free text.
-#' @param to Where annotators work: `"page"`, `"labelstudio"` or `"csv"`; see Details.
+#' @param to Where annotators work: `"page"`, `"server"`, `"labelstudio"` or `"csv"`; see Details.
 #' @param by The column of the sample that groups images on the page, so that one click labels a
 #'   group. `NULL` shows one image after the other, in random order.
 #' @param coders Number of annotators, each of whom gets images of their own. Clusters stay
@@ -46,6 +46,10 @@
 #'   an image can be skipped, with a reason, and have a note. Answers stay in the browser until they
 #'   are removed there, and are downloaded as CSV, with `seconds`: the time for which the cluster
 #'   was on the screen, divided by the number of its images.
+#' - `"server"`: a folder for [serve_forms()], which hands each visitor the next free packet and
+#'   keeps every answer as it is given. Annotators see the same pages, with numbers of groups instead
+#'   of clusters. [export_answers()] writes the labels as pages save them. Answers of others never
+#'   leave a server, so that it takes no `disputed`.
 #' - `"labelstudio"`: `tasks.json` to import, and `config.xml`, the labelling configuration. Every
 #'   image is labelled alone; filter tasks by `packet_id` to assign them.
 #' - `"csv"`: a table `coder-1.csv`, ... for each annotator, with a row per image, the name of its

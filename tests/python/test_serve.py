@@ -21,13 +21,15 @@ import pytest
 from imagestrata import (
     ImagestrataError,
     export_answers,
+    export_labels,
     export_packets,
+    read_labels,
     read_ratings,
     serve_forms,
 )
 from imagestrata.annotation.collecting.serve import addresses, check_choices
 from pages import wait_until
-from served import ITEMS, Rater, exported, packets_of, rating
+from served import ITEMS, Rater, a_sample, exported, packets_of, rating
 
 
 @pytest.fixture
@@ -127,6 +129,39 @@ def test_a_rater_pauses_resumes_and_finishes(folder, packets, tab, browser, tmp_
     assert people["packet_id"].nunique() == 2
     assert (table["skipped"] == "1").sum() == 2
     assert sorted(table.loc[:1, "item_position"]) == ["1", "2"]
+
+
+@pytest.mark.browser
+def test_a_coder_labels_groups_pauses_and_goes_on(tab, browser, tmp_path):
+    sample = a_sample(tmp_path / "images")
+    codes = {"protest": "binary", "scene": ["march", "vigil"]}
+    folder = export_labels(
+        sample, tmp_path / "label", codes, to="server", thumbnail=40, progress=False
+    )
+    with serve_forms(folder, port=0) as server:
+        code = begin(tab, server.links[""])
+        tab.locator("#judge").get_by_role("button", name="protest: yes").click()
+        tab.locator("#judge").get_by_role("button", name="scene: march").click()
+        tab.get_by_role("button", name="Next group").click()
+        saved(tab)
+        device = browser.new_context()
+        again = device.new_page()
+        assert begin(again, server.links[""], code) == code
+        assert again.locator("#place").text_content() == "Group 2 of 3 · 1 labelled"
+        assert again.locator("#title").text_content().startswith("Group 2")
+        for _ in range(2):
+            again.keyboard.press("0")
+            again.keyboard.press("2")
+            again.keyboard.press("Enter")
+        again.wait_for_selector("#received")
+        device.close()
+        file = export_answers(folder, tmp_path / "answers.csv")
+    labels = read_labels(file, folder)
+    counts = labels.groupby(["code", "label"])["image_id"].nunique().to_dict()
+    assert counts == {
+        ("protest", "0"): 4, ("protest", "1"): 2, ("scene", "march"): 2, ("scene", "vigil"): 4
+    }  # fmt: skip
+    assert set(labels["annotator"]) == {code}
 
 
 @pytest.mark.browser

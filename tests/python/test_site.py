@@ -11,7 +11,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError, export_pairs, read_pairs, sample_pairs
+from imagestrata import (
+    ImagestrataError,
+    export_labels,
+    export_pairs,
+    read_labels,
+    read_pairs,
+    sample_pairs,
+)
 from imagestrata.annotation.collecting.collected import answers_of
 from imagestrata.annotation.collecting.folder import ANSWERS, Forms, read_forms
 from imagestrata.annotation.collecting.kinds import KINDS
@@ -226,7 +233,7 @@ def test_requests_that_no_page_of_ours_makes_are_refused(site):
     assert status({**good, "sequence": "DROP TABLE answer"}) == 422
     assert status({"task": task}) == 422
     assert status([1]) == 422
-    assert status({**good, "value": "x" * 70_000}) == 413
+    assert status({**good, "value": "x" * 270_000}) == 413
     wrong = own[:-2] + ("0/" if own[-2] != "0" else "1/")
     assert status(path=f"{wrong}answers") == 404
     assert site.client.post(f"{own}answers", content=b"{}", headers=OWN).status_code == 415
@@ -453,6 +460,109 @@ def test_all_pairs_go_to_every_annotator(tmp_path):
         "ann": [1], "ben": [0]
     }  # fmt: skip
     assert len(judged) == 2 * len(pairs)
+
+
+# ---- labels ----
+
+CODES = {"protest": "binary", "scene": ["march", "vigil"], "crowd": (1, 7), "remark": "text"}
+
+
+def a_label(data: dict[str, Any], group: int = 0, **given: Any) -> dict[str, Any]:
+    """An answer to a group of images, as the page sends it."""
+    value = {"codes": {"protest": "1", "scene": "vigil", "crowd": "3"}, "images": {}}
+    return value | {"skipped": {}, "notes": {}, "seconds": 6, "done": True} | given
+
+
+@pytest.fixture
+def labelling(tmp_path) -> Any:
+    sample = a_sample(tmp_path / "images")
+    named = sample.assign(cluster=["71", "71", "72", "72", "73", "73"])
+    book = pd.DataFrame({"code": ["protest"], "definition": ["People march."],
+                         "answer": [""], "example": [named["image_id"].iloc[0]]})  # fmt: skip
+    folder = export_labels(named, tmp_path / "label", CODES, to="server", coders=2, double=0.5,
+                           codebook=book, thumbnail=40, progress=False)  # fmt: skip
+    one = Site(folder)
+    yield one
+    one.store.close()
+
+
+def test_packets_of_labels_are_handed_out_and_read(labelling, tmp_path):
+    site = labelling
+    given = {}
+    for person in ("ann", "ben"):
+        own, data = site.enter("", id=person)
+        text = site.get(own).text
+        true = pd.read_csv(tmp_path / "label-key.csv", dtype=str)
+        assert not [one for one in true["image_id"] if one in text]
+        assert not re.search("Cluster|coder-|\\b7[123]\\b", json.dumps(data["groups"]))
+        (example,) = data["codebook"][0]["examples"]
+        assert site.get(own + example).status_code == 200
+        for number, group in enumerate(data["groups"], start=1):
+            assert group["title"] == f"Group {number}"
+            images = [data["images"][place]["id"] for place in group["images"]]
+            for place in group["images"]:
+                assert site.get(own + data["images"][place]["picture"]).status_code == 200
+            value = a_label(data)
+            if len(images) > 1:
+                value["images"] = {images[1]: {"scene": "march", "remark": "=1+1"}}
+                value["notes"] = {images[1]: "a note"}
+            if number == 1:
+                value["skipped"] = {images[0]: "too disturbing"}
+            reply = site.answer(own, f"g{number}", value, f"{person}-{number:05d}")
+            assert reply.status_code == 200, reply.text
+        assert reply.json()["left"] == 0
+        given[person] = len(data["images"])
+    assert site.begin("", id="cam").status_code == 409
+    state = site.get(f"/w/{site.forms.researcher}/progress").json()["groups"][0]
+    assert state["answered"] == sum(given.values()) == 9
+    assert 2 <= state["seconds"] <= 6  # six seconds for groups of one to three images
+    table = answers_of(site.forms, collected(site.store.file))
+    labels = read_labels(table, tmp_path / "label-key.csv")
+    assert set(labels["annotator"]) == {"ann", "ben"}
+    assert set(labels.loc[labels["code"] == "scene", "label"].dropna()) == {"vigil", "march"}
+    assert set(labels.loc[labels["code"] == "remark", "label"].dropna()) == {"=1+1"}
+    skipped = labels[labels["label"].isna()]
+    assert set(skipped["note"]) == {"too disturbing"}
+    assert skipped.groupby("annotator")["image_id"].nunique().tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"codes": {"other": "1"}},
+        {"codes": {"protest": "yes"}},
+        {"codes": {"protest": 1}},
+        {"codes": {"crowd": "8"}},
+        {"codes": {"remark": 1}},
+        {"codes": {"remark": "x" * 10_001}},
+        {"codes": []},
+        {"images": {"elsewhere": {"protest": "1"}}},
+        {"images": []},
+        {"skipped": {"elsewhere": "dark"}},
+        {"notes": {"elsewhere": "dark"}},
+        {"done": 1},
+        {"seconds": None},
+        {"more": 1},
+    ],
+)
+def test_invalid_labels_are_refused(labelling, given):
+    own, data = labelling.enter("", id="ann")
+    assert labelling.answer(own, "g1", a_label(data, **given)).status_code == 422
+    assert labelling.answer(own, "g99", a_label(data)).status_code == 422
+
+
+def test_a_group_is_done_when_every_image_has_its_labels(labelling):
+    own, data = labelling.enter("", id="ann")
+    n = len(data["groups"])
+    part = a_label(data, codes={"protest": "1"})
+    assert labelling.answer(own, "g1", part, "part-0001").json()["left"] == n
+    assert labelling.answer(own, "g1", a_label(data), "whole-001").json()["left"] == n - 1
+
+
+def test_answers_of_others_never_leave_for_a_meeting(tmp_path):
+    sample = a_sample(tmp_path / "images")
+    with pytest.raises(ImagestrataError, match="never leave a server"):
+        export_labels(sample, tmp_path / "x", "protest", to="server", disputed=sample)
 
 
 def test_every_kind_that_can_be_served_can_be_checked():

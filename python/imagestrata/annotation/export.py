@@ -88,7 +88,7 @@ def export(
         check_idle(f"with {arg('to', to)}: the file contains no images", thumbnail=(side, usual))
     if to == "server" and form.kind not in SERVED:
         raise ImagestrataError(
-            f"{arg('to', 'server')} is only for packets and pairs.",
+            f"{arg('to', 'server')} is only for packets, pairs and labels.",
             f"Use {arg('to', 'page')}, {arg('to', 'labelstudio')} or {arg('to', 'csv')}.",
         )
     address = check_base_url(base_url, to)

@@ -69,7 +69,7 @@ def export_labels(
         ``"binary"`` (yes or no), a list of answers of which one is chosen, the two ends of a
         scale such as ``(1, 7)``, with words for them ``{"calm": 1, "violent": 7}``, or
         ``"text"`` (or None) for free text. A scale has at most 11 points.
-    to : {"page", "labelstudio", "csv"}, default "page"
+    to : {"page", "server", "labelstudio", "csv"}, default "page"
         Tool in which annotators work; see Notes.
     by : str or None, default "cluster"
         Column of the sample that groups images on the page, so that one click labels a group.
@@ -137,6 +137,11 @@ def export_labels(
     (1 and 0 for yes and no), ``skipped`` (the reason), ``note``, and ``seconds``, the time for
     which the cluster was on the screen, divided by the number of its images.
 
+    **server.** A folder for :func:`serve_forms`, which hands each visitor the next free packet and
+    keeps every answer as it is given. Annotators see the same pages, with numbers of groups instead
+    of clusters. :func:`export_answers` writes the labels as pages save them. Answers of others
+    never leave a server, so that it takes no ``disputed``.
+
     **labelstudio.** ``tasks.json`` to import, and ``config.xml``, the labelling configuration. A
     task is one image of one packet; filter by ``packet_id`` to assign it. There are no clusters:
     every image is labelled alone.
@@ -150,6 +155,11 @@ def export_labels(
     those images of a cluster, and labels them as one group.
     """
     check_choice("to", to, [name for name in EXPORTERS if name != "qualtrics"])
+    if to == "server" and disputed is not None:
+        raise ImagestrataError(
+            f"{arg('disputed')} shows the answers of annotators, which never leave a server.",
+            f"Use {arg('to', 'page')} for the meeting.",
+        )
     form = label_form(
         sample,
         codes,

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -32,10 +33,11 @@ def export_answers(
     Parameters
     ----------
     folder : path
-        The folder that :func:`export_packets` or :func:`export_pairs` wrote with
-        ``to="server"``, or a run folder that contains one.
+        The folder that :func:`export_packets`, :func:`export_labels` or :func:`export_pairs`
+        wrote with ``to="server"``, or a run folder that contains one.
     out : path
-        The CSV file to write. :func:`read_ratings` or :func:`read_pairs` reads it.
+        The CSV file to write. :func:`read_ratings`, :func:`read_labels` or :func:`read_pairs`
+        reads it.
     overwrite : bool, default False
         Replace an existing file.
 
@@ -43,10 +45,10 @@ def export_answers(
     -------
     Path
         The file. It has the columns of the files that pages without a server save: one row per
-        image and item for ratings, one row per pair for judgements. A person's last answer counts.
-        The file ``...-people.csv`` beside it has one row per person: her code, group and set,
-        when she began, gave her last answer and finished (UTC), how many tasks are done, and her
-        completion code.
+        image and item for ratings, one per image for labels, one per pair for judgements. A
+        person's last answer counts. The file ``...-people.csv`` beside it has one row per person:
+        her code, group and packet, when she began, gave her last answer and finished (UTC), how
+        many tasks are done, and her completion code.
 
     Raises
     ------
@@ -85,13 +87,13 @@ def people_file(file: Path) -> Path:
 def answers_of(forms: Forms, found: Collected) -> pd.DataFrame:
     """The last answer of each person to each task, in the columns of the form."""
     people = {person.id: person for person in found.people}
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for answer in found.answers:
         person = people[answer.person]
         value = json.loads(answer.value)
         rows += forms.kind.rows(forms.sheets[person.sheet], answer.task, person.code, value)
-    table = pd.DataFrame(rows, columns=list(forms.kind.columns), dtype=object)
-    return table.dropna(axis="columns", how="all") if forms.kind.name != "ratings" else table
+    fields = [*next(iter(forms.sheets.values())).fields]
+    return pd.DataFrame(rows, columns=list(forms.kind.columns(fields)), dtype=object)
 
 
 def people_of(forms: Forms, found: Collected) -> pd.DataFrame:

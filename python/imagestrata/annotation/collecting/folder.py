@@ -83,8 +83,8 @@ def find_export(given: Any) -> Path:
         )
     raise ImagestrataError(
         f"{quote(folder)} has no export for a server.",
-        f"Call {verb('export_packets', to='server')} or {verb('export_pairs', to='server')} "
-        "first, and give its folder.",
+        f"Call {verb('export_packets', to='server')}, {verb('export_labels', to='server')} or "
+        f"{verb('export_pairs', to='server')} first, and give its folder.",
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 #: The longest time for one image that is believed, in seconds.
 _LONGEST = 7 * 24 * 3600
+#: The longest text that an annotator can write.
+_LONGEST_TEXT = 10_000
 
 
 class Refused(Exception):
@@ -59,23 +61,26 @@ class Kind(NamedTuple):
     reader : str
         The verb that reads the answers.
     columns : callable
-        The columns of the table of answers, given the column of the person.
+        The columns of the table of answers, given the names of the fields.
     check : callable
-        Checks the answer to a task of a sheet, and returns whether the task is done.
+        Checks an answer to a task of a sheet, and returns whether the task is done.
     rows : callable
         Rows of the table of answers for one task, given the sheet, the task, the person and the
         answer.
     seconds : callable
         The time that an answer took, if it says so.
+    size : callable
+        The number of images of a task.
     """
 
     name: str
     unit: str
     reader: str
-    columns: tuple[str, ...]
-    check: Callable[[Sheet, Any], bool]
+    columns: Callable[[Sequence[str]], tuple[str, ...]]
+    check: Callable[[Sheet, Any, str], bool]
     rows: Callable[[Sheet, str, str, Any], Iterator[tuple[Any, ...]]]
     seconds: Callable[[Any], float | None] = lambda value: None
+    size: Callable[[Mapping[str, Any]], int] = lambda task: 1
 
 
 def _refuse(reason: str) -> Refused:
@@ -101,7 +106,7 @@ def _is_one_of(value: Any, choices: Sequence[Any] | None) -> bool:
 # ---- ratings of images on several items ----
 
 
-def _check_ratings(sheet: Sheet, value: Any) -> bool:
+def _check_ratings(sheet: Sheet, value: Any, task: str) -> bool:
     _check_fields(value, {"ratings", "skipped", "seconds", "order"})
     _check_seconds(value["seconds"])
     ratings, skipped = value["ratings"], value["skipped"]
@@ -134,7 +139,7 @@ def _rows_of_ratings(sheet: Sheet, task: str, person: str, value: Any) -> Iterat
 # ---- judgements of pairs ----
 
 
-def _check_pair(sheet: Sheet, value: Any) -> bool:
+def _check_pair(sheet: Sheet, value: Any, task: str) -> bool:
     answers = sheet.fields["judgement"] or ()
     if not _is_one_of(value, range(len(answers))):
         raise _refuse("A judgement is none of the answers of this form.")
@@ -146,12 +151,71 @@ def _rows_of_pairs(sheet: Sheet, task: str, person: str, value: Any) -> Iterator
     yield row["pair_id"], row["image_a"], row["image_b"], person, value, answers[value]
 
 
+# ---- labels of images in groups, see label_sets.py ----
+
+
+def _check_labels(sheet: Sheet, value: Any, task: str) -> bool:
+    _check_fields(value, {"codes", "images", "skipped", "notes", "seconds", "done"})
+    _check_seconds(value["seconds"])
+    images = sheet.tasks[task]["images"]
+    codes = {code["name"]: code["answers"] for code in sheet.page["codes"]}
+    if not isinstance(value["done"], bool):
+        raise _refuse("An answer has other fields than this form.")
+    _check_codes(value["codes"], codes)
+    for name in ("images", "skipped", "notes"):
+        if not isinstance(value[name], dict) or not {*value[name]} <= {*images}:
+            raise _refuse("An answer is about an image that is not part of this group.")
+    for labels in value["images"].values():
+        _check_codes(labels, codes)
+    for text in (*value["skipped"].values(), *value["notes"].values()):
+        _check_text(text)
+    needed = [name for name, answers in codes.items() if answers is not None]
+    return value["done"] and all(
+        image in value["skipped"] or all(_label(value, image, name) for name in needed)
+        for image in images
+    )
+
+
+def _check_codes(labels: Any, codes: Mapping[str, Sequence[str] | None]) -> None:
+    if not isinstance(labels, dict) or not {*labels} <= {*codes}:
+        raise _refuse("An answer is about a code that this form does not have.")
+    for name, label in labels.items():
+        if codes[name] is None:
+            _check_text(label)
+        elif not _is_one_of(label, codes[name]):
+            raise _refuse("A label is none of the answers of its code.")
+
+
+def _check_text(text: Any) -> None:
+    if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
+        raise _refuse(f"A text has at most {_LONGEST_TEXT:,} characters.")
+
+
+def _label(value: Any, image: str, name: str) -> str:
+    """The label of an image: its own, or that of its group."""
+    label: str = value["images"].get(image, {}).get(name) or value["codes"].get(name) or ""
+    return label.strip()
+
+
+def _rows_of_labels(sheet: Sheet, task: str, person: str, value: Any) -> Iterator[tuple[Any, ...]]:
+    images = sheet.tasks[task]["images"]
+    seconds = round(value["seconds"] / len(images), 1)
+    for image, row in images.items():
+        skipped, note = value["skipped"].get(image), value["notes"].get(image, "")
+        given = [_label(value, image, name) if skipped is None else "" for name in sheet.fields]
+        if skipped is not None or note or any(given):
+            yield (
+                sheet.name, row["position"], row["image_id"], person, *given, skipped or "", note,
+                seconds,
+            )  # fmt: skip
+
+
 KINDS = {
     "ratings": Kind(
         "ratings",
         "image",
         "read_ratings",
-        (
+        lambda names: (
             "respondent_id", "group", "packet_id", "position", "image_id", "item", "item_position",
             "rating", "skipped", "seconds",
         ),
@@ -163,8 +227,20 @@ KINDS = {
         "pairs",
         "pair",
         "read_pairs",
-        ("pair_id", "image_a", "image_b", "annotator", "judgement", "answer"),
+        lambda names: ("pair_id", "image_a", "image_b", "annotator", "judgement", "answer"),
         _check_pair,
         _rows_of_pairs,
+    ),
+    "labels": Kind(
+        "labels",
+        "image",
+        "read_labels",
+        lambda names: (
+            "packet_id", "position", "image_id", "annotator", *names, "skipped", "note", "seconds",
+        ),
+        _check_labels,
+        _rows_of_labels,
+        lambda value: float(value["seconds"]),
+        lambda task: len(task["images"]),
     ),
 }  # fmt: skip

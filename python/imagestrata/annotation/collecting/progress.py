@@ -28,6 +28,11 @@ def progress_of(forms: Forms, idle: float, now: float) -> dict[str, Any]:
     """
     sheets, people, answers = collected(forms.folder / ANSWERS)
     done = Counter(answer.person for answer in answers if answer.done)
+    sheet_of = {person.id: forms.sheets[person.sheet] for person in people}
+    images = Counter[int]()
+    for answer in answers:
+        if answer.done:
+            images[answer.person] += forms.kind.size(sheet_of[answer.person].tasks[answer.task])
     by_person: dict[int, list[Answer]] = {person.id: [] for person in people}
     for answer in answers:
         by_person[answer.person].append(answer)
@@ -60,7 +65,7 @@ def progress_of(forms: Forms, idle: float, now: float) -> dict[str, Any]:
             "active": len(active),
             "dropouts": len(theirs) - len(finished) - len(active),
             "sheets": dict(states),
-            "answered": sum(done[person.id] for person in theirs),
+            "answered": sum(images[person.id] for person in theirs),
             "seconds": round(median(times), 1) if times else None,
         })  # fmt: skip
     return {
@@ -85,9 +90,13 @@ def _state(on_it: Sequence[Person], capacity: int | None, idle: float, now: floa
 
 
 def _seconds(forms: Forms, person: Person, answers: Sequence[Answer]) -> list[float]:
-    """Seconds per task: as the page counted them, or else between answers without pauses."""
+    """Seconds per image or pair, as the page counted them, or between answers without pauses."""
     done = [answer for answer in answers if answer.done]
-    counted = [forms.kind.seconds(json.loads(answer.value)) for answer in done]
+    tasks = forms.sheets[person.sheet].tasks
+    counted: list[float | None] = []
+    for answer in done:
+        took = forms.kind.seconds(json.loads(answer.value))
+        counted.append(None if took is None else took / forms.kind.size(tasks[answer.task]))
     if all(one is not None for one in counted):
         return [one for one in counted if one is not None]
     times = [person.begun, *sorted(answer.given for answer in done)]

@@ -115,8 +115,8 @@ def serve_forms(
     Parameters
     ----------
     folder : path
-        The folder that :func:`export_packets` or :func:`export_pairs` wrote with
-        ``to="server"``, or a run folder that contains one.
+        The folder that :func:`export_packets`, :func:`export_labels` or :func:`export_pairs`
+        wrote with ``to="server"``, or a run folder that contains one.
     host : str, default "127.0.0.1"
         The network address of this machine at which the server listens. By default only browsers
         on this machine reach it, and a proxy on this machine. "0.0.0.0" lets all machines of
@@ -159,7 +159,8 @@ def serve_forms(
 
     See Also
     --------
-    export_answers : the answers as a file that :func:`read_ratings` and :func:`read_pairs` read.
+    export_answers : the answers as a file that :func:`read_ratings`, :func:`read_labels` and
+        :func:`read_pairs` read.
     """
     chosen = check_choices(
         folder, host, port, address, release_after, completion_code, return_address

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 _LOG = logging.getLogger(__name__)
-#: The longest request, in bytes: an answer has about one kilobyte.
-_LONGEST = 64 * 1024
+#: The longest request, in bytes: labels of a large group of images have some ten thousand.
+_LONGEST = 256 * 1024
 #: Requests per second that a link and a person may make, and how many at once.
 _PACE_OF_LINKS, _PACE_OF_PEOPLE, _PACE_OF_RESEARCHER = (20.0, 400.0), (10.0, 120.0), (2.0, 20.0)
 #: Ids of panels.
@@ -277,7 +277,7 @@ class _Site:
         sheet = self._forms.sheets[person.sheet]
         if not isinstance(task, str) or task not in sheet.tasks:
             raise Refused(422, "An answer is about something that is not part of this form.")
-        done = self._forms.kind.check(sheet, given["value"])
+        done = self._forms.kind.check(sheet, given["value"], task)
         value = json.dumps(given["value"], ensure_ascii=False, sort_keys=True)
         answer = Answer(person.id, task, value, done, self._clock())
         code = self._completion(person)
@@ -409,7 +409,7 @@ class _Site:
 
     async def error(self, request: Request, error: Exception) -> Response:
         """A page in plain words, or for requests of our pages a sentence."""
-        status = getattr(error, "status", None) or getattr(error, "status_code", 500)
+        status = int(getattr(error, "status", None) or getattr(error, "status_code", 500))
         texts = {404: "There is no such page.", 405: "This address cannot be used in this way."}
         reason = error.reason if isinstance(error, Refused) else texts.get(status)
         if reason is None:

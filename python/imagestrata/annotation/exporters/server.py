@@ -21,7 +21,7 @@ from ..form import Files, Form, Pictures
 #: The forms with the true names, and the tokens of links.
 FORMS, SECRETS = "forms.json", "secrets.json"
 #: The kinds of forms whose answers the server can check, see collecting/kinds.py.
-SERVED = ("ratings", "pairs")
+SERVED = ("ratings", "pairs", "labels")
 
 
 def files(form: Form, pictures: Pictures) -> Files:
@@ -72,18 +72,33 @@ def _sheet(form: Form, name: str, tasks: pd.DataFrame, images: dict[str, str]) -
         hidden[form.sheets] = secrets.token_hex(8)
     if "group" in hidden:
         hidden["group"] = ""
-    used = {one: f"images/{one}.jpg" for column in places for one in hidden[column]}
+    used = {images[one] for column in places for one in tasks[column]}
+    addresses = {one: f"images/{one}.jpg" for one in sorted(used)}
+    # Examples of a codebook: the page has their addresses alone.
+    examples = {one: f"images/{images[one]}.jpg" for one in sorted(form.also & {*images})}
+    page = form.page(hidden, Pictures(addresses | examples, {}))
     # A task can have several rows, one for each of its images.
     first = ~tasks[form.id].duplicated()
+    rows = dict(zip(hidden[form.id][first], tasks[first].to_dict("records"), strict=True))
     return {
         "name": name,
         "group": str(tasks["group"].iloc[0]) if "group" in tasks else "",
         # A packet is for one annotator; a form without packets is for as many as come.
         "capacity": None if form.sheets is None else 1,
-        "tasks": dict(zip(hidden[form.id][first], tasks[first].to_dict("records"), strict=True)),
-        "images": [*used],
-        "page": form.page(hidden, Pictures(used, {})),
+        "tasks": _groups(page, rows) if form.kind == "labels" else rows,
+        "images": sorted(used | {images[one] for one in examples}),
+        "page": page,
     }
+
+
+def _groups(page: dict[str, Any], rows: dict[str, Any]) -> dict[str, Any]:
+    """The groups of images of a page for labels, which are its tasks; they lose their names."""
+    groups = {}
+    for number, group in enumerate(page["groups"], start=1):
+        group["title"] = group["title"] and f"Group {number}"
+        shown = [page["images"][place]["id"] for place in group["images"]]
+        groups[f"g{number}"] = {"images": {one: rows[one] for one in shown}}
+    return groups
 
 
 def _bytes(address: str) -> bytes:
