@@ -47,7 +47,7 @@
 #'   are removed there, and are downloaded as CSV, with `seconds`: the time for which the cluster
 #'   was on the screen, divided by the number of its images.
 #' - `"server"`: a folder for [serve_forms()], which hands each visitor the next free packet and
-#'   keeps every answer as it is given. Annotators see the same pages, with numbers of groups instead
+#'   keeps every answer as it is given. Annotators see the same pages, with numbered groups instead
 #'   of clusters. [export_answers()] writes the labels as pages save them. Answers of others never
 #'   leave a server, so that it takes no `disputed`.
 #' - `"labelstudio"`: `tasks.json` to import, and `config.xml`, the labelling configuration. Every
