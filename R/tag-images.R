@@ -176,27 +176,29 @@ send_questions <- function(x, call = rlang::caller_env()) {
       call = call
     )
   }
-  several <- lapply(unname(as.list(x)), function(one) {
-    if (rlang::is_string(one)) {
-      return(one)
-    }
-    if (!is.list(one) || length(one) != 2 || !rlang::is_string(one[[1]])) {
-      abort_imagestrata(
-        "Each element of {.arg questions} must be a question, or a list of a question and its
-         answers, not {seen(one)}.",
-        hint = "For instance {.code list(\"Where is it?\", c(\"street\", \"indoors\"))}.",
-        call = call
-      )
-    }
-    answers <- one[[2]]
-    answers <- if (is.numeric(answers)) {
-      as.list(answers)
-    } else {
-      send_named_texts(answers, "questions", call)
-    }
-    list(kind = "several", several = list(one[[1]], answers), names = NULL)
-  })
+  several <- lapply(unname(as.list(x)), send_question, call = call)
   list(kind = "several", several = several, names = as.list(names(x)))
+}
+
+send_question <- function(x, call) {
+  if (rlang::is_string(x)) {
+    return(x)
+  }
+  if (!is.list(x) || length(x) != 2 || !rlang::is_string(x[[1]])) {
+    abort_imagestrata(
+      "Each element of {.arg questions} must be a question, or a list of a question and its
+       answers, not {seen(x)}.",
+      hint = "For instance {.code list(\"Where is it?\", c(\"street\", \"indoors\"))}.",
+      call = call
+    )
+  }
+  answers <- x[[2]]
+  answers <- if (is.numeric(answers)) {
+    as.list(answers)
+  } else {
+    send_named_texts(answers, "questions", call)
+  }
+  list(kind = "several", several = list(x[[1]], answers), names = NULL)
 }
 
 #' Count how often each label occurs
