@@ -54,7 +54,7 @@ def widened(rows: pd.DataFrame, *, several: bool = False) -> pd.DataFrame:
     wide = answers.pivot(index=key, columns="code", values="label")
     wide = wide.reindex(columns=[code for code in kinds if code in wide])
     for code in wide:
-        if kinds[code] == BINARY:
+        if kinds[str(code)] == BINARY:
             wide[code] = wide[code].str.lower().map(_ANSWERS).astype(float)
     order = answers[key].drop_duplicates()
     wide = wide.loc[order].reset_index().rename_axis(columns=None)

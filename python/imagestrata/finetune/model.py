@@ -196,7 +196,7 @@ class FineTunedModel(Shown):
             If another encoder made them.
         """
         self.check_vectors(embeddings)
-        return np.mean(self.by_network(embeddings.matrix), axis=0, dtype=np.float32)
+        return np.asarray(self.by_network(embeddings.matrix).mean(axis=0), dtype=np.float32)
 
     def check_vectors(self, embeddings: Embeddings) -> None:
         """Raise an error if another encoder made the vectors."""
