@@ -268,8 +268,8 @@ def _paths(tags: pd.DataFrame, clustering: Clustering | None) -> pd.Series[Any]:
         )
         for one in tables
     ]
-    paths = pd.concat(known)
-    return paths.groupby(level=0, sort=False).first()
+    paths: pd.Series[Any] = pd.concat(known).groupby(level=0, sort=False).first()
+    return paths
 
 
 def _clusters(images: pd.DataFrame, proposed: pd.DataFrame) -> pd.DataFrame:
@@ -301,9 +301,13 @@ def _report(proposed: pd.DataFrame, n_images: int, clusters: pd.DataFrame | None
     )
     if clusters is not None and len(clusters):
         named = [
-            f"{row.n_excluded} of {plural(row.n_images, 'image')} of "
-            f"{'the residual' if row.cluster == -1 else f'cluster {row.cluster}'}"
-            for row in clusters.head(_MOST_NAMED).itertuples()
+            f"{gone} of {plural(size, 'image')} of "
+            f"{'the residual' if cluster == -1 else f'cluster {cluster}'}"
+            for cluster, size, gone in clusters[["cluster", "n_images", "n_excluded"]]
+            .head(_MOST_NAMED)
+            .to_numpy()
+            .astype(int)
+            .tolist()
         ]
         more = len(clusters) - len(named)
         rest = f", and some of {plural(more, 'further cluster')}" if more else ""
@@ -360,16 +364,16 @@ def _page(
         clusters = dict(zip(images["image_id"].astype(str), images["cluster"], strict=True))
     rows = [
         {
-            "id": row.image_id,
-            "path": row.path if isinstance(row.path, str) else None,
-            "label": row.label if isinstance(row.label, str) else None,
-            "confidence": None if pd.isna(row.confidence) else round(float(row.confidence), 4),
-            "reason": row.reason,
-            "cluster": None if row.image_id not in clusters else int(clusters[row.image_id]),
-            "picture": pictures.get(row.image_id),
-            "missing": lost.get(row.image_id, "path not known"),
+            "id": row["image_id"],
+            "path": row["path"] if isinstance(row["path"], str) else None,
+            "label": row["label"] if isinstance(row["label"], str) else None,
+            "confidence": None if pd.isna(row["confidence"]) else round(row["confidence"], 4),
+            "reason": row["reason"],
+            "cluster": None if row["image_id"] not in clusters else int(clusters[row["image_id"]]),
+            "picture": pictures.get(row["image_id"]),
+            "missing": lost.get(row["image_id"], "path not known"),
         }
-        for row in proposed.itertuples()
+        for row in proposed.to_dict("records")
     ]
     return {
         "images": rows,
