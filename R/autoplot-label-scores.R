@@ -150,7 +150,8 @@ draw_label_calibration <- function(object) {
       ),
       alt = paste0(
         "Points with intervals for the share of images with the label against the mean predicted ",
-        "probability", if (n > 1) paste0(", by ", toString(by), ": ", toString(levels(table$group))),
+        "probability",
+        if (n > 1) paste0(", by ", toString(by), ": ", toString(levels(table$group))),
         ". A diagonal marks perfect calibration."
       )
     ) +

@@ -85,8 +85,8 @@ check_regression <- function(fit, rows, family, call) {
   }
   if (length(unique(rows$author[rows$sampled])) < 2) {
     abort_imagestrata(
-      "All labelled images were posted by {.val {rows$author[rows$sampled][1]}}, and nothing is known
-       of differences between authors.",
+      "All labelled images were posted by {.val {rows$author[rows$sampled][1]}}, and nothing is
+       known of differences between authors.",
       call = call
     )
   }
@@ -223,7 +223,8 @@ corrected_variance <- function(parts, plan, lambda, tuned) {
   k <- plan_factors(plan)
   left <- deviations(plan, of("images"))
   drawn <- colSums(k * left^2)
-  variance <- pmax(colSums(of("authors")^2) - variance_in_pairs(parts, plan, of("pairs")) + drawn, drawn)
+  between <- colSums(of("authors")^2) - variance_in_pairs(parts, plan, of("pairs"))
+  variance <- pmax(between + drawn, drawn)
   if (tuned) {
     # Lambda fits the labelled images better than others, as in a regression (HC3).
     other <- deviations(plan, parts$machine$images)

@@ -191,7 +191,8 @@ subgroups_of <- function(by, images, sample, codes, call = rlang::caller_env()) 
       "left out, without a subgroup in {.arg {from}}."
     ))
   }
-  rows <- vctrs::vec_unique(tibble::add_column(columns, image_id = given$image_id)[here & complete, ])
+  rows <- tibble::add_column(columns, image_id = given$image_id)
+  rows <- vctrs::vec_unique(rows[here & complete, ])
   # Text in the order of the alphabet on every computer.
   key <- lapply(rows[names(place)], \(x) {
     if (is.character(x)) factor(x, sort(unique(x), method = "radix")) else x
@@ -391,8 +392,7 @@ calibration_of <- function(about, truth, probability, within, groups, plan, bins
 }
 
 confusion_of <- function(one, within, groups) {
-  answers <- if (length(one$answers) == 1) c(one$answers, paste("not", one$answers)) else one$answers
-  if (identical(one$answers, "1")) answers <- c("1", "0")
+  answers <- if (identical(one$answers, "1")) c("1", "0") else one$answers
   side <- function(yes) if (ncol(yes) == 1) ifelse(yes[, 1], 1, 2) else max.col(yes, "first")
   # An image may have none of the answers.
   none <- function(yes, at) ifelse(ncol(yes) > 1 & rowSums(yes) == 0, NA, at)

@@ -64,7 +64,7 @@ mean_of_scores <- function(a, within, plan) {
 }
 
 # `share` is what Wilson's interval is of: of F1, the Jaccard coefficient.
-score_row <- function(estimate = NA_real_, std.error = NA_real_, df = NA_real_, n = 0,
+score_row <- function(estimate = NA_real_, std.error = NA_real_, df = NA_real_, n = 0, # nolint
                       effective = NA_real_, added = 0, share = NA_real_) {
   tibble::tibble(
     estimate = estimate, std.error = std.error, df = df, n = as.integer(n), effective = effective,

@@ -1,9 +1,9 @@
 # How often the intervals of label_model() contain the truth, and how wide they are.
 #
 # Images come in clusters, of which 300 are labelled, 1, 2, 5 or 20 of each; authors of two parties
-# post them with different tastes. The machine takes some images for violent that are not, more often
-# those that party B posts. The truth is the coefficient in posts by very many authors of the same
-# images.
+# post them with different tastes. The machine takes some images for violent that are not, more
+# often those that party B posts. The truth is the coefficient in posts by very many authors of the
+# same images.
 #
 #     Rscript benchmarks/label_model.R [corpora] [family] [label as: outcome, predictor]
 
@@ -24,7 +24,8 @@ draw_images <- function(per, predictor) {
   y <- stats::rbinom(n, 1, stats::plogis(stats::rnorm(n_clusters, -0.8, 1.2))[cluster])
   taste <- stats::plogis(stats::rnorm(n_clusters))[cluster]
   wrong <- switch(predictor, good = 0.03, mediocre = 0.2, useless = 0) + 0.15 * taste * (1 - y)
-  f <- if (predictor == "useless") stats::rbinom(n, 1, 0.4) else ifelse(stats::runif(n) < wrong, 1 - y, y)
+  f <- ifelse(stats::runif(n) < wrong, 1 - y, y)
+  if (predictor == "useless") f <- stats::rbinom(n, 1, 0.4)
   data.frame(
     image_id = paste0("i", seq_len(n)), cluster = cluster, y = y, taste = taste,
     often = stats::rlnorm(n, 0, 0.8), f = stats::plogis((2 * f - 1) * stats::rgamma(n, 4, 1.6))
@@ -101,8 +102,8 @@ run <- function(per, predictor, family, role) {
   sampled <- rows[rows$method == "sample", ]
   rows$relative <- rows$width / sampled$width[match(rows$which, sampled$which)] - 1
   cbind(
-    family = family, label = role, predictor = predictor, per = per, n_corpora = n_corpora - n_failed,
-    rows
+    family = family, label = role, predictor = predictor, per = per,
+    n_corpora = n_corpora - n_failed, rows
   )
 }
 

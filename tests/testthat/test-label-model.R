@@ -17,7 +17,8 @@ modelled_posts <- function() {
     images = images, posts = posts, truth = truth, p = p, drawn = drawn, sample = sample,
     labels = data.frame(image_id = sample$image_id, code = "violence", label = truth[drawn]),
     predictions = data.frame(
-      image_id = images$image_id, label = "violence", probability = p, decision = p >= 0.5, split = NA
+      image_id = images$image_id, label = "violence", probability = p, decision = p >= 0.5,
+      split = NA
     )
   )
 }
@@ -77,7 +78,10 @@ test_that("the machine's errors are clustered on authors, those of a census too"
   model <- fit_posts(violence ~ month, census)
   fit <- lm(census$truth ~ month, census$posts)
   sandwich <- author_sandwich(model.matrix(fit), residuals(fit), rep(1, 400), census$posts$author)
-  expect_equal(by_method(model, "corrected", "std.error"), sqrt(diag(sandwich$vcov)), tolerance = 1e-9)
+  expect_equal(
+    by_method(model, "corrected", "std.error"), sqrt(diag(sandwich$vcov)),
+    tolerance = 1e-9
+  )
   expect_equal(by_method(model, "corrected"), coef(fit), tolerance = 1e-9, ignore_attr = TRUE)
 })
 
@@ -104,7 +108,8 @@ test_that("a model of labels prints and tidies", {
   model <- fit_posts(violence ~ party)
   expect_equal(unique(model$method), c("machine", "sample", "corrected"))
   expect_match(
-    tibble::tbl_sum(model), "linear, violence ~ party; 400 posted images by 30 authors, 120 labelled"
+    tibble::tbl_sum(model),
+    "linear, violence ~ party; 400 posted images by 30 authors, 120 labelled"
   )
   expect_equal(glance(model)$n_labelled, 120)
   expect_named(tidy(model)[1:4], c("term", "method", "estimate", "std.error"))
@@ -116,7 +121,9 @@ test_that("wrong arguments of label_model() are refused", {
   x <- modelled_posts()
   three <- x
   three$labels$label <- rep(c("a", "b", "c"), 40)
-  three$predictions <- data.frame(image_id = x$images$image_id, code = "violence", label = "a", split = NA)
+  three$predictions <- data.frame(
+    image_id = x$images$image_id, code = "violence", label = "a", split = NA
+  )
   flat <- x
   flat$posts$apart <- x$truth
   few <- x

@@ -72,7 +72,8 @@ test_that("a score of 1 is uncertain, unless all images are labelled", {
   expect_equal(c(precision$estimate, precision$conf.high), c(1, 1))
   expect_gt(precision$conf.low, 0.2)
   expect_lt(precision$conf.low, 0.6)
-  census <- quietly(score_labels(six_labels, right, transform(six_sample, cluster = 1, N_h = 6, n_h = 6)))
+  all <- transform(six_sample, cluster = 1, N_h = 6, n_h = 6)
+  census <- quietly(score_labels(six_labels, right, all))
   expect_equal(census$conf.low[census$measure == "precision"], 1)
 })
 
@@ -91,12 +92,13 @@ test_that("scores print, subset and draw", {
 test_that("wrong arguments of score_labels() are refused", {
   images <- data.frame(image_id = ids, group = rep(c("x", "y"), each = 3), n = 1)
   machine <- data.frame(six_labels, annotator = "model")
+  strange <- transform(images, image_id = "x")
   expect_snapshot(error = TRUE, {
     score_labels(six_labels, six_predictions, images = images)
     score_labels(six_labels, six_predictions, by = group)
     score_labels(six_labels, six_predictions, by = sex, images = images)
     score_labels(six_labels, six_predictions, by = n, images = images)
-    score_labels(six_labels, six_predictions, by = group, images = transform(images, image_id = "x"))
+    score_labels(six_labels, six_predictions, by = group, images = strange)
     score_labels(six_labels, machine, threshold = 0.3)
     score_labels(transform(six_labels, label = 1:6), transform(machine, label = 1:6))
     score_labels(six_labels, transform(six_predictions, image_id = letters[21:26]))
@@ -104,6 +106,8 @@ test_that("wrong arguments of score_labels() are refused", {
     autoplot(quietly(score_labels(six_labels, machine)), "calibration")
   })
   expect_warning(score_labels(six_labels, six_predictions), "fewer than 10 labelled images")
-  all <- capture_warnings(score_labels(six_labels, six_predictions, by = group, images = images[-1, ]))
+  all <- capture_warnings(
+    score_labels(six_labels, six_predictions, by = group, images = images[-1, ])
+  )
   expect_match(all, "1 labelled image is left out, without a subgroup", all = FALSE)
 })
