@@ -61,8 +61,9 @@
 #' interval contains shares that the labelled images exclude. Means of scales have t intervals.
 #'
 #' With `weight = "post"`, posts of one author are not independent: the variance between authors is
-#' added to that of the labelling. It is estimated from the corrected values of their images, less
-#' what the labelling adds to their differences.
+#' added to that of the labelling. It is estimated from the corrected values of their images by the
+#' jackknife, less what the labelling adds to their differences. Its degrees of freedom are the number
+#' of authors minus one, or 2 m - 1 with m authors of equal numbers of posts that would be as uneven.
 #'
 #' In simulations, 95% intervals of the corrected estimates hold the truth about as often as they
 #' claim; see `docs/corrected-estimates.md` in the repository.
@@ -206,13 +207,19 @@ add_authors <- function(mean, cells, number, plan, target, w, method, lambda) {
   }
   by_author <- sum_by(count * score[image], author, n)
   sizes <- sum_by(count, author, n)
+  # The jackknife, which leaves out one author at a time, as in topic_prevalence().
   between <- NA_real_
-  if (n > 1) between <- max(n / (n - 1) * (sum(by_author^2) - sum(count^2 * noise[image])), 0)
+  if (n > 1) {
+    factor <- sqrt((n - 1) / n) / (1 - sizes / every)
+    noisy <- (factor[author] * count)^2 * noise[image]
+    between <- max(sum((factor * by_author)^2) - sum(noisy), 0)
+  }
   of_labels <- if (method == "machine") 0 else mean$variance
   mean$variance <- between + of_labels
-  parts <- between^2 / max(n - 1, 1) + if (of_labels %in% 0) 0 else of_labels^2 / mean$df
-  mean$df <- if (isTRUE(parts > 0)) max(mean$variance^2 / parts, 1) else max(n - 1, 1)
   effective <- every^2 / sum(sizes^2)
+  freedom <- max(min(n - 1, 2 * effective - 1), 1)
+  parts <- between^2 / freedom + if (of_labels %in% 0) 0 else of_labels^2 / mean$df
+  mean$df <- if (isTRUE(parts > 0)) max(mean$variance^2 / parts, 1) else freedom
   if (method != "machine") effective <- 1 / (1 / effective + 1 / mean$effective)
   mean$effective <- if (n > 1) effective else NA_real_
   mean

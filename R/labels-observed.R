@@ -502,7 +502,7 @@ predictions_of_answer <- function(own, answer, code, kind, images, call) {
       f[images$image_id %in% known] <- 0
     }
     own <- own[own$label %in% (if (kind == "binary") code else answer), ]
-    decision <- as.double(own[["decision"]] %||% rep(NA, nrow(own)))
+    decision <- as_flags(own[["decision"]] %||% rep(NA, nrow(own)))
     value <- as.double(own[["probability"]] %||% decision)
     if (!"decision" %in% names(own)) {
       # Without decisions, a binary label is given from a half on; classes compete.
@@ -523,6 +523,12 @@ predictions_of_answer <- function(own, answer, code, kind, images, call) {
   decided[at[known]] <- decision[known]
   decided[is.na(f)] <- NA
   list(f = f, decided = decided)
+}
+
+# Decisions as 1 or 0, also if they are text, as in files.
+as_flags <- function(x) {
+  flags <- c("1" = 1, true = 1, "0" = 0, false = 0)
+  unname(flags[tolower(as.character(x))])
 }
 
 # Probabilities of "1"; those of the answer that was given are at least a half also for "0".

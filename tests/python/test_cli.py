@@ -31,6 +31,7 @@ FILLED = {
     "crop-faces": {"images", "out"},
     "demo": {"out"},
     "describe": {"images", "provider", "out", "api_key"},
+    "label-shares": {"by", "clustering", "labels", "linked", "predictions", "sample"},
     "edit": {
         "accept",
         "clustering",

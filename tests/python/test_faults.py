@@ -373,6 +373,7 @@ def test_all_steps_and_commands_are_struck(states):
         "coding-sheet",
         "read-labels",
         "screen",
+        "label-shares",
         "score",
         "methods",
         "serve",  # test_serve.py kills it

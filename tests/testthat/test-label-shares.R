@@ -103,7 +103,8 @@ test_that("errors by author of a census are those of survey", {
   found <- label_shares(labels, sample = sample, weight = "post", linked = posts, clustering = sample)
   posts$y <- truth[match(posts$image_id, made$images$image_id)]
   design <- survey::svydesign(~author, weights = ~1, data = posts)
-  expected <- survey::svymean(~y, design)
+  jackknife <- survey::as.svrepdesign(design, type = "JK1", mse = TRUE)
+  expected <- survey::svymean(~y, jackknife)
   expect_equal(found$estimate, as.vector(expected), tolerance = 1e-12)
   expect_equal(found$std.error, as.vector(survey::SE(expected)), tolerance = 1e-12)
   # Without authors, nothing is left to chance.

@@ -17,7 +17,7 @@ from .doctor import doctor
 from .embeddings import embed, reduce
 from .explore import coding_sheet, find, gallery, group, keywords, metadata, methods, propose, share
 from .finetune import fine_tune, predict
-from .labelling import labels, read_labels, screen
+from .labelling import label_shares, labels, read_labels, screen
 from .options import Command
 from .posts import network, posts, prevalence
 from .run import run
@@ -72,6 +72,7 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (assign, ("assign_annotators", "export_packets"), ()),
     (labels, ("export_labels",), ("disputed",)),
     (read_labels, ("read_labels", "consensus", "agreement"), ("answers", "files")),
+    (label_shares, ("label_shares",), ("labels", "predictions", "by")),
     (serve, ("serve_forms",), ()),
     (answers, ("export_answers",), ()),
     (share, ("share_bundle",), ()),

@@ -1,4 +1,4 @@
-"""`labels`, `read-labels`, `screen`."""
+"""`labels`, `read-labels`, `label-shares`, `screen`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import typer
 import imagestrata
 
 from ..errors import ImagestrataError, plural
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .options import Answers, Name, RunFolder, Settings
 from .output import Said, records
+from .posts import required_posts
 from .run_folder import excluded_images, load_clustering, placed, required_sample
 
 if TYPE_CHECKING:
@@ -137,3 +138,54 @@ def _line(pace: dict[str, object]) -> str:
     seconds = pace["seconds"]
     each = f", {seconds:.1f} seconds each" if seconds == seconds else ""
     return f"{pace['annotator']}: {plural(int(str(pace['n_images'])), 'image')}{each}"
+
+
+def label_shares(
+    run_folder: RunFolder,
+    settings: Settings,
+    name: Name = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="The file of labels; by default RUN/labels-decided.csv."),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="The file of a machine's predictions for all images.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of the clusters or of posts; several with commas between."),
+    ] = None,
+) -> Said:
+    """Estimate how often labels occur in the corpus: RUN/label-shares.csv.
+
+    The labels are those of `imagestrata read-labels`, and posts those of `imagestrata posts`.
+    """
+    from ..files import write_table
+    from ..tables import read_typed
+
+    run_folder = placed(run_folder, name)
+    clustering, drawn = load_clustering(run_folder), required_sample(run_folder)
+    given = settings("label_shares")
+    groups = [part for one in by or [] for part in one.split(",")]
+    if given.get("weight") == "post" or not {*groups} <= {*clustering.images}:
+        given["linked"] = required_posts(run_folder, clustering)
+    file = labels or run_folder / "labels-decided.csv"
+    if not file.exists():
+        raise ImagestrataError(
+            f"There are no labels in {quote(file)}.",
+            f"{verb('read_labels')} reads them from annotators' answers, or name a file with "
+            f"{arg('labels')}.",
+        )
+    guesses = None if predictions is None else read_typed(predictions, texts=["code", "label"])
+    table = imagestrata.label_shares(
+        read_typed(file, texts=["code", "label"]), guesses, drawn, groups or None,
+        clustering=clustering, **given,
+    )  # fmt: skip
+    write_table(run_folder / "label-shares.csv", table)
+    names = [*table]
+    shown = [*names[: names.index("estimate") + 1], "conf_low", "conf_high", "n_labelled"]
+    lines = [
+        table[shown].head(40).to_string(index=False, float_format="{:.3f}".format, na_rep=""),
+        f"{plural(len(table), 'row')}: {run_folder / 'label-shares.csv'}",
+    ]
+    return {"label_shares": records(table)}, *lines

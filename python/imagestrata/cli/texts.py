@@ -194,6 +194,9 @@ HELP = {
     "image_gallery.author": "The column of posts with accounts that the page shows; by default "
     "none.",
     "image_gallery.by": "A column of posts with groups, to which the page can be limited.",
+    "label_shares.author": "The column of those who post, with --weight post.",
+    "label_shares.time_zone": "The time zone in which days begin.",
+    "label_shares.weight": "What counts the same: image, post or share.",
     "link_posts.by": "The column with the images of posts; by default media.",
     "link_posts.separator": "What separates several images in a cell; by default it is detected.",
     "plot_montage.clusters": "A cluster in the montage; by default the largest ones.",

@@ -22,6 +22,9 @@ Array: TypeAlias = np.ndarray[Any, Any]
 
 KINDS = ("binary", "choice", "scale", "text")
 
+#: Decisions as text, as in files.
+_FLAGS = {"1": 1.0, "true": 1.0, "0": 0.0, "false": 0.0}
+
 #: The splits of images whose labels a model has learnt from.
 SEEN = ("train", "val")
 
@@ -600,7 +603,7 @@ def _predicted(
             f[known[known >= 0]] = 0.0
         own = own[own["label"] == (code if kind == "binary" else answer)]
         decision = (
-            own["decision"].astype("Float64").to_numpy(float, na_value=np.nan)
+            label_texts(own["decision"]).str.lower().map(_FLAGS).to_numpy(float)
             if "decision" in own
             else np.full(len(own), np.nan)
         )

@@ -136,7 +136,9 @@ def label_shares(
 
     *Authors.* With ``weight="post"``, posts of one author are not independent: the variance between
     authors is added to that of the labelling. It is estimated from the corrected values of their
-    images, less what the labelling adds to their differences.
+    images by the jackknife, less what the labelling adds to their differences. Its degrees of
+    freedom are the number of authors minus one, or 2 m - 1 with m authors of equal numbers of posts
+    that would be as uneven.
 
     *Requirements.* The labelled images must be drawn at random within strata. Predictions must not
     depend on the labels with which they are compared: train on other images, or predict every fold
@@ -272,15 +274,17 @@ def with_authors(
         noise[plan.at] = (1 - plan.fraction) * (plan.a * error / weight.sum()) ** 2
     by_author = np.bincount(author, count * score[image], n)
     sizes = np.bincount(author, count, n)
-    factor = n / (n - 1) if n > 1 else np.nan
-    between = factor * ((by_author**2).sum() - (count**2 * noise[image]).sum())
-    between = max(between, 0.0) if n > 1 else np.nan
+    # The jackknife, which leaves out one author at a time, as in topic_prevalence().
+    factor = np.sqrt((n - 1) / n) / (1 - sizes / every) if n > 1 else np.full(n, np.nan)
+    noisy = (factor[author] * count) ** 2 * noise[image]
+    between = max(((factor * by_author) ** 2).sum() - noisy.sum(), 0.0) if n > 1 else np.nan
     of_labels = 0.0 if method == "machine" else mean.variance
     variance = between + of_labels
     with np.errstate(divide="ignore", invalid="ignore"):
-        parts = between**2 / max(n - 1, 1) + (of_labels**2 / mean.df if of_labels > 0 else 0.0)
-        df = max(variance**2 / parts, 1.0) if parts > 0 else float(max(n - 1, 1))
         effective = every**2 / (sizes**2).sum()
+        freedom = max(min(n - 1, 2 * effective - 1), 1)
+        parts = between**2 / freedom + (of_labels**2 / mean.df if of_labels > 0 else 0.0)
+        df = max(variance**2 / parts, 1.0) if parts > 0 else float(freedom)
         if method != "machine":
             effective = 1 / (1 / effective + 1 / mean.effective)
     effective = effective if n > 1 else np.nan
