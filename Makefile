@@ -58,7 +58,7 @@ bench: .venv/dev
 	for script in embedding clustering quality fine_tuning fine_tuning_quality \
 	    fine_tuning_defaults pairs tuning choosing score_coverage map startup reading faces \
 	    comparison themes scale store rows road peers linkage fuzz labelling calibration out_of_fold \
-	    faults; do \
+	    faults serving; do \
 	  $(BIN)/python benchmarks/$$script.py || exit 1; done
 	@tools/system-packages r
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R

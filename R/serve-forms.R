@@ -3,8 +3,8 @@
 #' Starts a server in a process of its own, while R goes on. Every visitor of a group's link gets
 #' the next free packet of that group, or the pairs, and every answer is stored when it is given.
 #'
-#' @param folder The folder that [export_packets()], [export_labels()] or [export_pairs()] wrote with
-#'   `to = "server"`, or a run folder that contains one.
+#' @param folder The folder that [export_packets()], [export_labels()] or [export_pairs()] wrote
+#'   with `to = "server"`, or a run folder that contains one.
 #' @param host The network address of this machine at which the server listens. By default only
 #'   browsers on this machine reach it, and a proxy on this machine. `"0.0.0.0"` lets all machines
 #'   of the network reach it, for example in a laboratory; without HTTPS, others in that network can
@@ -95,16 +95,17 @@ print.imagestrata_form_server <- function(x, ...) {
 
 #' Write the answers that a server collected
 #'
-#' @param folder The folder that [export_packets()], [export_labels()] or [export_pairs()] wrote with
-#'   `to = "server"`, or a run folder that contains one.
+#' @param folder The folder that [export_packets()], [export_labels()] or [export_pairs()] wrote
+#'   with `to = "server"`, or a run folder that contains one.
 #' @param out The CSV file to write, for [read_ratings()], [read_labels()] or [read_pairs()].
 #' @param overwrite Replace an existing file?
 #' @inheritParams scan_images
 #'
 #' @details The file has the columns of the files that pages without a server save: a row per image
-#' and item for ratings, a row per image for labels, a row per pair for judgements. A person's last answer counts. The file
-#' `...-people.csv` beside it has a row per person: her code, group and packet, when she began, gave
-#' her last answer and finished (UTC), how many tasks are done, and her completion code.
+#' and item for ratings, a row per image for labels, a row per pair for judgements. A person's last
+#' answer counts. The file `...-people.csv` beside it has a row per person: her code, group and
+#' packet, when she began, gave her last answer and finished (UTC), how many tasks are done, and her
+#' completion code.
 #'
 #' The server may run meanwhile. Answers of people who did not finish are included. If a packet was
 #' given to a second person because the first one was idle, and the first one returned, the answers
