@@ -1,8 +1,8 @@
 #' Propose images that people should not see
 #'
 #' @description Lists images with certain labels of a machine, or with certain words in them, before
-#' people see any. Nothing is excluded by this call: look at the proposals, and give the table, or the
-#' list that the page downloads, as `exclude` to functions such as [export_packets()].
+#' people see any. Nothing is excluded by this call: look at the proposals, and give the table, or
+#' the list that the page downloads, as `exclude` to functions such as [export_packets()].
 #'
 #' Machines miss harmful images, and propose harmless ones more often for some groups of people than
 #' for others. A content warning, training and the right to skip remain necessary.
@@ -18,15 +18,15 @@
 #' @param labels The labels of images that should not be shown; upper and lower case do not differ.
 #'   For answers with a `code`, the name of a code that was answered by yes, or an answer. A named
 #'   vector, such as `c(Violence = 0.3, Weapons = 0.8)`, has the lowest confidence of each label.
-#' @param words Words or phrases instead of labels: images whose text contains one are proposed. Whole
-#'   words are compared, and upper and lower case do not differ.
+#' @param words Words or phrases instead of labels: images whose text contains one are proposed.
+#'   Whole words are compared, and upper and lower case do not differ.
 #' @param at_least The lowest confidence or probability of a label. With a lower value fewer harmful
 #'   images are missed and more harmless ones proposed. Labels without a confidence always count.
-#' @param clustering The result of [cluster_images()]. Then the message says how many images of which
-#'   clusters would go, and images that are not in `tags` are proposed as not screened.
-#' @param out HTML file to write. The page shows the proposed images blurred; you tick those to keep,
-#'   and download the others as a CSV file for `exclude`. It contains small copies of the images: do
-#'   not hand it out.
+#' @param clustering The result of [cluster_images()]. Then the message says how many images of
+#'   which clusters would go, and images that are not in `tags` are proposed as not screened.
+#' @param out HTML file to write. The page shows the proposed images blurred; you tick those to
+#'   keep, and download the others as a CSV file for `exclude`. It contains small copies of the
+#'   images: do not hand it out.
 #' @param thumbnail Longer side of the copies on the page, in pixels.
 #' @param overwrite Replace a page of that name?
 #' @inheritParams scan_images

@@ -18,10 +18,11 @@
 #' @param images A scan, from [scan_images()], or anything that it takes; then the images are
 #'   scanned first.
 #' @param languages Possible languages of the text, by Tesseract's codes: `"eng"`, `"deu"`, `"ara"`,
-#'   ... RapidOCR always reads all of its languages: 26 in Latin letters, among them English, German,
-#'   French, Spanish, Italian, Portuguese, Dutch and Swedish with their accents. Words in Chinese and
-#'   Japanese characters are only kept if `"chi_sim"`, `"chi_tra"` or `"jpn"` is given. For Tesseract
-#'   each language must be installed; use few, because each takes time and causes errors.
+#'   ... RapidOCR always reads all of its languages: 26 in Latin letters, among them English,
+#'   German, French, Spanish, Italian, Portuguese, Dutch and Swedish with their accents. Words in
+#'   Chinese and Japanese characters are only kept if `"chi_sim"`, `"chi_tra"` or `"jpn"` is given.
+#'   For Tesseract each language must be installed; use few, because each takes time and causes
+#'   errors.
 #' @param reader `"rapidocr"` or `"tesseract"`, see below.
 #' @param min_confidence Words with a lower confidence are dropped; 0 keeps all. By default 0.8 with
 #'   RapidOCR and 0.6 with Tesseract.

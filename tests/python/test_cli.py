@@ -26,6 +26,7 @@ FILLED = {
     "assign": {"sample", "keep", "out", "packets"},
     "cluster": {"images", "encoder", "weights", "out"},
     "coding-sheet": {"clustering", "out"},
+    "screen": {"clustering", "out"},
     "compare": {"clusterings", "several"},
     "extract-frames": {"videos", "out"},
     "crop-faces": {"images", "out"},
