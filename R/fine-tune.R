@@ -74,12 +74,12 @@
 #' @param split Shares of the training, validation and test images, by default
 #'   `c(0.6, 0.2, 0.2)`; the last may be 0. The split is stratified by label.
 #' @param folds Train this many networks, 2 to 20, each on all folds but one, so that every labelled
-#'   image gets a prediction of a network that has not seen its label (cross-fitting). All labels are
-#'   then used for training and for the test, but training takes as many times longer. `split` is
-#'   then the shares of training and validation among the images outside a fold, by default
-#'   `c(0.75, 0.25, 0)`, and the labels have no column `split`. Folds are stratified by label; copies
-#'   and near-copies are in the same fold. Predictions that correct estimates for their own errors
-#'   need this (Zrnic and Candes 2024).
+#'   image gets a prediction of a network that has not seen its label (cross-fitting). All labels
+#'   are then used for training and for the test, but training takes as many times longer. `split`
+#'   is then the shares of training and validation among the images outside a fold, by default
+#'   `c(0.75, 0.25, 0)`, and the labels have no column `split`. Folds are stratified by label;
+#'   copies and near-copies are in the same fold. Predictions that correct estimates for their own
+#'   errors need this (Zrnic and Candes 2024).
 #' @param precision,device See [embed_images()].
 #' @param seed Seed for the split, the augmentation, the order of the images and the new layer.
 #' @param out Folder for the model and for the state of training after each epoch: an interrupted
@@ -95,8 +95,8 @@
 #'   [glance()][tidiers] a summary in one row; [augment()][tidiers] the decisions for every labelled
 #'   image. [autoplot()][autoplot.imagestrata_model] and [plot_mistakes()] draw figures;
 #'   [predict()][predict_labels] labels new images. All tables are in the object, which `saveRDS()`
-#'   stores; the network's weights are in `out`. With `folds`, `tidy(fit, "folds")` has mean and range
-#'   of the scores over the folds.
+#'   stores; the network's weights are in `out`. With `folds`, `tidy(fit, "folds")` has mean and
+#'   range of the scores over the folds.
 #' @family fine-tuning
 #' @export
 #' @examples

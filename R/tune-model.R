@@ -13,9 +13,9 @@
 #'   `list(learning_rate = c(0.001, 0.005), freeze = list("backbone", 2))`. By default the grid of
 #'   *Images as Data*: learning rates .0005, .001 and .005, momentum .7 and .9, batches of 1 and 4
 #'   images.
-#' @param separate Train a classifier of its own for each label or code, with all settings of the grid
-#'   for each, and compare the best of each (Table 7.2 of *Images as Data*)? Codes of all kinds that
-#'   networks learn may then be in one table of labels; a code with classes has one classifier.
+#' @param separate Train a classifier of its own for each label or code, with all settings of the
+#'   grid for each, and compare the best of each (Table 7.2 of *Images as Data*)? Codes of all kinds
+#'   that networks learn may then be in one table of labels; a code with classes has one classifier.
 #' @param seed Seed: all models of the grid share the split that it draws.
 #' @param overwrite Train all models again?
 #' @inheritParams fine_tune
