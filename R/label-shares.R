@@ -1,8 +1,8 @@
 #' Estimate how often a label occurs in the corpus
 #'
-#' Estimates shares and means for the whole corpus from a labelled sample and a machine's predictions.
-#' Three estimates stand side by side: what the machine says about all images, what people say about
-#' the sample, and the estimate that corrects the machine's errors by the sample.
+#' Estimates shares and means for the whole corpus from a labelled sample and a machine's
+#' predictions. Three estimates stand side by side: what the machine says about all images, what
+#' people say about the sample, and the estimate that corrects the machine's errors by the sample.
 #'
 #' @param labels What people said about the sampled images: a table with one row per image and code,
 #'   with `image_id`, `code` and `label` (1 or 0, an answer, or a number on a scale). Several
@@ -14,12 +14,13 @@
 #' @param by Columns that define groups: one or more bare names as in [dplyr::select()], or `NULL`
 #'   for all images together. Columns of the clustering, such as `cluster` or `theme`; or, with
 #'   `linked`, columns of posts and `day`, `week`, `month` and `year` as in [topic_prevalence()].
-#' @param weight What counts the same. `"image"`: every image. `"post"`: every showing of an image in
-#'   a post, so that an image counts as often as posts of the group show it. `"share"`: every copy in
-#'   the corpus (the column `n_copies` of the clustering).
+#' @param weight What counts the same. `"image"`: every image. `"post"`: every showing of an image
+#'   in a post, so that an image counts as often as posts of the group show it. `"share"`: every
+#'   copy in the corpus (the column `n_copies` of the clustering).
 #' @param linked The result of [link_posts()], for groups of posts.
-#' @param clustering The clustering from which the sample was drawn, or a data frame with the columns
-#'   `image_id` and `cluster`. It is needed if the sample leaves out clusters, and for groups.
+#' @param clustering The clustering from which the sample was drawn, or a data frame with the
+#'   columns `image_id` and `cluster`. It is needed if the sample leaves out clusters, and for
+#'   groups.
 #' @param author With `weight = "post"`: the column of those who post, who are the units that were
 #'   drawn. With `NULL`, intervals are about these posts only, not about others that these people
 #'   might post.
@@ -40,46 +41,48 @@
 #' **Corrected.** The difference estimator: the mean of the labels plus lambda times the difference
 #' between the mean prediction of all images and that of the labelled ones. It is unbiased whatever
 #' the errors of the machine. Lambda is one number per code, between 0 and 1, that minimises the
-#' variance over all strata: 1 takes predictions at full value, and 0 is the estimate from the sample.
-#' A useless machine therefore costs almost nothing. Probabilities are used if there are any. Lambda
-#' fits the labelled images better than others; their residuals are divided by one minus their
-#' influence on lambda, as in HC3 standard errors.
+#' variance over all strata: 1 takes predictions at full value, and 0 is the estimate from the
+#' sample. A useless machine therefore costs almost nothing. Probabilities are used if there are
+#' any. Lambda fits the labelled images better than others; their residuals are divided by one
+#' minus their influence on lambda, as in HC3 standard errors.
 #'
 #' @section When not to trust them:
-#' The labelled images must be drawn at random within strata. If annotators skipped images because of
-#' what they show, the sample and the corrected estimate are biased. Predictions must not depend on
-#' the labels with which they are compared: train on other images, or predict every fold of the
-#' sample by a model that was fitted to the other folds. Predictions by a model that is known to have
-#' seen the labels (`split` is `"train"` or `"val"`) are refused. Labels by people count as the truth:
-#' their own errors are not corrected.
+#' The labelled images must be drawn at random within strata. If annotators skipped images because
+#' of what they show, the sample and the corrected estimate are biased. Predictions must not depend
+#' on the labels with which they are compared: train on other images, or predict every fold of the
+#' sample by a model that was fitted to the other folds. Predictions by a model that is known to
+#' have seen the labels (`split` is `"train"` or `"val"`) are refused. Labels by people count as
+#' the truth: their own errors are not corrected.
 #'
 #' @section Intervals:
 #' Intervals of shares are those of the t distribution on the logit scale, with Satterthwaite's
 #' degrees of freedom `df`, but never beyond the exact binomial interval of as many images as the
-#' weights are worth. A share of 0 or 1 in the sample has that interval. No interval is narrower than
-#' the exact one of a machine (or a clustering) without a single error in the labelled images. No
-#' interval contains shares that the labelled images exclude. Means of scales have t intervals.
+#' weights are worth. A share of 0 or 1 in the sample has that interval. No interval is narrower
+#' than the exact one of a machine (or a clustering) without a single error in the labelled images.
+#' No interval contains shares that the labelled images exclude. Means of scales have t intervals.
 #'
 #' With `weight = "post"`, posts of one author are not independent: the variance between authors is
 #' added to that of the labelling. It is estimated from the corrected values of their images by the
-#' jackknife, less what the labelling adds to their differences. Its degrees of freedom are the number
-#' of authors minus one, or 2 m - 1 with m authors of equal numbers of posts that would be as uneven.
+#' jackknife, less what the labelling adds to their differences. Its degrees of freedom are the
+#' number of authors minus one, or 2 m - 1 with m authors of equal numbers of posts that would be
+#' as uneven.
 #'
 #' In simulations, 95% intervals of the corrected estimates hold the truth about as often as they
 #' claim; see `docs/corrected-estimates.md` in the repository.
 #'
 #' @returns A tibble with up to three rows per code, answer and group: `code`, `label` (the answer,
 #'   `"1"` for binary codes; missing for the mean of a scale), the columns of `by`, `method`
-#'   (`"machine"`, `"sample"`, `"corrected"`), `estimate`, `std.error`, `df`, `conf.low`, `conf.high`,
-#'   `n_labelled` and `n_predicted` (images of the group with a label, and with a prediction),
-#'   `lambda`. `glance()` returns one row: `n_images` that the sample represents, `n_sampled`,
-#'   `n_labelled`, `n_strata`, `n_single` and `n_unlabelled` (strata with one label, and with none),
-#'   `n_codes`, `n_groups`, `weight`, `conf_level`. `tidy()` adds a first column `term`.
-#' @references Angelopoulos, Bates, Fannjiang, Jordan and Zrnic (2023), Prediction-powered inference,
-#'   *Science* 382. Angelopoulos, Duchi and Zrnic (2023), PPI++: efficient prediction-powered
-#'   inference, arXiv:2311.01453. Fisch et al. (2024), Stratified prediction-powered inference,
-#'   arXiv:2406.04291. Egami, Hinck, Stewart and Wei (2023), Using imperfect surrogates for downstream
-#'   inference: design-based supervised learning, *NeurIPS* 36.
+#'   (`"machine"`, `"sample"`, `"corrected"`), `estimate`, `std.error`, `df`, `conf.low`,
+#'   `conf.high`, `n_labelled` and `n_predicted` (images of the group with a label, and with a
+#'   prediction), `lambda`. `glance()` returns one row: `n_images` that the sample represents,
+#'   `n_sampled`, `n_labelled`, `n_strata`, `n_single` and `n_unlabelled` (strata with one label,
+#'   and with none), `n_codes`, `n_groups`, `weight`, `conf_level`. `tidy()` adds a first column
+#'   `term`.
+#' @references Angelopoulos, Bates, Fannjiang, Jordan and Zrnic (2023), Prediction-powered
+#'   inference, *Science* 382. Angelopoulos, Duchi and Zrnic (2023), PPI++: efficient
+#'   prediction-powered inference, arXiv:2311.01453. Fisch et al. (2024), Stratified
+#'   prediction-powered inference, arXiv:2406.04291. Egami, Hinck, Stewart and Wei (2023), Using
+#'   imperfect surrogates for downstream inference: design-based supervised learning, *NeurIPS* 36.
 #' @family labels
 #' @export
 #' @examples
@@ -229,7 +232,8 @@ tell_merged_strata <- function(plan, observed, code) {
   n <- plan$n_merged
   if (n > 0) {
     warn_imagestrata(
-      "{big(n)} of {count_of(nrow(observed$strata), 'stratum', 'strata')} {cli::qty(n)}{?has/have} no
+      "{big(n)} of {count_of(nrow(observed$strata), 'stratum', 'strata')} {cli::qty(n)}{?has/have}
+       no
        label of {.val {code}}: the labelled strata that are nearest in size represent
        {cli::qty(n)}{?it/them}.",
       "Label some of their images: nothing but the predictions is known about them."

@@ -1,9 +1,9 @@
 # Groups of images or of posts, and the weight of each image in each group.
 
-# Returns a list: `table` (the columns of `by`, one row per group), `by` (names); vectors with a place
-# per group, image and author: `cell`, `image` (its place), `author` (1 without authors), `count` (the
-# weight of the image; of posts, the number of posts of the author); and `authors`, whether posts are
-# those of authors who were drawn.
+# Returns a list: `table` (the columns of `by`, one row per group), `by` (names); vectors with a
+# place per group, image and author: `cell`, `image` (its place), `author` (1 without authors),
+# `count` (the weight of the image; of posts, the number of posts of the author); and `authors`,
+# whether posts are those of authors who were drawn.
 group_labelled <- function(observed, by, weight, linked, author, time, time_zone,
                            call = rlang::caller_env()) {
   check_choice(weight, "weight", c("image", "post", "share"), call)
@@ -65,7 +65,8 @@ select_images <- function(known, by, observed, call) {
       absent <- setdiff(all.vars(rlang::quo_get_expr(by)), names(known))
       if (length(absent) == 0) absent <- rlang::as_label(by)
       abort_imagestrata(
-        "{.arg by} names {cli::qty(length(absent))}{?a column/columns}, which {?is/are} not known for
+        "{.arg by} names {cli::qty(length(absent))}{?a column/columns}, which {?is/are} not known
+         for
          every image: {.field {absent}}.",
         hint = if (observed$whole && !observed$placed) {
           "Give the clustering as {.arg clustering}: it has the clusters of all images."
@@ -203,7 +204,8 @@ tell_unknown_images <- function(ids, known, call) {
   }
   if (lost > 0) {
     warn_imagestrata(
-      "{big(lost)} of {count_of(every, 'image')} in {.arg linked} are not among those that the sample
+      "{big(lost)} of {count_of(every, 'image')} in {.arg linked} are not among those that the
+       sample
        represents: they are left out."
     )
   }

@@ -66,7 +66,8 @@ check_drawn <- function(sample, call) {
   gaps <- !stats::complete.cases(sample[needed])
   if (any(gaps)) {
     abort_imagestrata(
-      "{sum(gaps)} of {nrow(sample)} rows of {.arg sample} have missing values in {.field {needed}}.",
+      "{sum(gaps)} of {nrow(sample)} rows of {.arg sample} have missing values in {.field
+       {needed}}.",
       call = call
     )
   }
@@ -141,7 +142,8 @@ represented_images <- function(sample, given, guesses, call) {
     abort_imagestrata(
       "{.arg predictions} are of {count_of(length(known), 'image')}, but {.arg sample} represents
        {big(n)}.",
-      hint = "Give the clustering as {.arg clustering}: it says which images the sample represents.",
+      hint = "Give the clustering as {.arg clustering}: it says which images the sample
+      represents.",
       call = call
     )
   }
@@ -175,7 +177,8 @@ place_images <- function(sample, given, strata, call) {
     wrong <- which(first != strata$N_h)[1]
     abort_imagestrata(
       "{.arg sample} says that cluster {strata$cluster[wrong]} has
-       {count_of(strata$N_h[wrong], 'image')}, but it has {big(first[wrong])} in {.arg clustering}.",
+       {count_of(strata$N_h[wrong], 'image')}, but it has {big(first[wrong])} in {.arg
+       clustering}.",
       hint = "Give the clustering from which the sample was drawn. If images have joined it since,
               draw some of them: {.code sample_images(keep = sample)}.",
       call = call
@@ -188,7 +191,8 @@ place_images <- function(sample, given, strata, call) {
       "{big(sum(out))} of {count_of(length(out), 'image')} are in
        {count_of(n_clusters, 'cluster')} from which none was drawn: estimates are for the other
        {big(sum(!out))}.",
-      "{.fn sample_images} draws from clusters of one image with {.code singles = TRUE}, and from the
+      "{.fn sample_images} draws from clusters of one image with {.code singles = TRUE}, and from
+       the
        residual with {.code residual = \"together\"}."
     )
   }
@@ -391,7 +395,8 @@ check_predictions <- function(predictions, copies, call) {
   }
   if (!"split" %in% names(table) && !by_machine) {
     warn_imagestrata(
-      "{.arg predictions} has no column {.field split}: it is not known whether the model was trained
+      "{.arg predictions} has no column {.field split}: it is not known whether the model was
+       trained
        on labelled images. If it was, it seems more accurate than it is, and the corrected estimates
        are wrong.",
       "Use predictions of models that have not seen the labels of these images."
@@ -408,7 +413,8 @@ check_unseen <- function(guesses, labels, call) {
   if (length(both) > 0) {
     abort_imagestrata(
       "The model was trained on {big(length(both))} of the
-       {count_of(length(labelled), 'labelled image')} ({.field split} is {.val train} or {.val val}),
+       {count_of(length(labelled), 'labelled image')} ({.field split} is {.val train}
+       or {.val val}),
        {.val {both[1]}} for one: its errors for these say nothing about its errors for others.",
       hint = "Use predictions out of fold, in which each image is predicted by a model that has not
               seen its label, or train on images outside of {.arg sample}.",
@@ -436,7 +442,8 @@ targets_of_codes <- function(labels, kinds, guesses, images, call) {
   }
   if (!is.null(guesses) && length(lacks) > 0) {
     warn_imagestrata(
-      "{.arg predictions} has nothing about {.val {lacks}}: there are only estimates from the sample."
+      "{.arg predictions} has nothing about {.val {lacks}}: there are only estimates from the
+       sample."
     )
   }
   targets <- lapply(names(kinds), function(code) {

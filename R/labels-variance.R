@@ -1,21 +1,21 @@
 # Design-based estimates of shares and means, with and without the help of predictions.
 #
-# The sample is stratified: n of the N images of a stratum, drawn at random. For a value z, the score
-# of image i is u_i = w_i (z_i - mean) / sum(a w), with a = N / n and the weight w of the image in the
-# cell. The variance of a mean is sum(k_i c_i^2), where c_i is a_i times the difference between u_i
-# and its mean in the stratum, and k = (1 - n / N) n / (n - 1). Strata with one labelled image are
-# collapsed: the mean is that of several of them.
+# The sample is stratified: n of the N images of a stratum, drawn at random. For a value z, the
+# score of image i is u_i = w_i (z_i - mean) / sum(a w), with a = N / n and the weight w of the
+# image in the cell. The variance of a mean is sum(k_i c_i^2), where c_i is a_i times the
+# difference between u_i and its mean in the stratum, and k = (1 - n / N) n / (n - 1). Strata with
+# one labelled image are collapsed: the mean is that of several of them.
 #
 # The corrected estimate is the difference estimator: the mean of the labels plus lambda times (the
 # mean prediction of all images - that of the labelled ones). Its lambda minimises the variance over
 # all strata (Angelopoulos, Duchi and Zrnic 2023, for a stratified sample), between 0 and 1.
 
-# How the labelled images of one code were drawn: their places `at` among the images and, for each of
-# them, its `stratum`, `a`, `fraction` (n / N), the `group` of images that it is compared with, the
-# one that it is `own` part of (NA for an image without others in its stratum, which is compared with
-# another stratum), and the factor `k` of its squared deviation. `df` has the degrees of freedom of
-# each group, `n_merged` is the number of strata without labels, which others represent, and
-# `n_single` that of strata with one labelled image.
+# How the labelled images of one code were drawn: their places `at` among the images and, for each
+# of them, its `stratum`, `a`, `fraction` (n / N), the `group` of images that it is compared with,
+# the one that it is `own` part of (NA for an image without others in its stratum, which is
+# compared with another stratum), and the factor `k` of its squared deviation. `df` has the degrees
+# of freedom of each group, `n_merged` is the number of strata without labels, which others
+# represent, and `n_single` that of strata with one labelled image.
 plan_labelled <- function(observed, targets) {
   size <- as.double(observed$strata$N_h)
   at <- which(!is.na(targets[[1]]$y))
@@ -120,9 +120,9 @@ tune_lambda <- function(plan, targets, w) {
   list(value = value, leverage = lapply(leverage, \(own) own / square))
 }
 
-# The mean of the labels in a cell, or with `lambda` the corrected one: `estimate`, `variance`, `df`,
-# the `effective` number of units that the weights are worth (labelled images or, if authors are drawn,
-# authors), that of `images`, and the limits `low` and `high` that labels exclude.
+# The mean of the labels in a cell, or with `lambda` the corrected one: `estimate`, `variance`,
+# `df`, the `effective` number of units that the weights are worth (labelled images or, if authors
+# are drawn, authors), that of `images`, and the limits `low` and `high` that labels exclude.
 mean_of_labels <- function(plan, target, w, lambda = 0, leverage = 0, whole = TRUE) {
   of <- w[plan$at]
   weight <- plan$a * of

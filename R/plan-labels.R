@@ -1,11 +1,12 @@
 #' Plan how many images to label
 #'
-#' Plans how many images to label for an interval of a given width, and from which clusters. The first
-#' labels (a pilot) say how much images of a cluster differ, and how well a machine predicts them.
+#' Plans how many images to label for an interval of a given width, and from which clusters. The
+#' first labels (a pilot) say how much images of a cluster differ, and how well a machine predicts
+#' them.
 #'
 #' @inheritParams label_shares
-#' @param width The width of the interval that you want, from its lower to its upper limit: 0.1 for a
-#'   share of .30 with limits of about .25 and .35. For a scale, in its points.
+#' @param width The width of the interval that you want, from its lower to its upper limit: 0.1 for
+#'   a share of .30 with limits of about .25 and .35. For a scale, in its points.
 #' @param code The code to plan for, if the labels have several.
 #' @param by A column of the clustering, such as `"theme"` or `"cluster"`, of which each group shall
 #'   have an interval of this width. By default (`NULL`), the whole corpus shall.
@@ -23,20 +24,20 @@
 #' differs, since the pilot is a sample: plan again with the new labels. A choice is planned for the
 #' answer with the widest interval.
 #'
-#' @returns A tibble with one row per stratum, which [sample_images()] takes as `n_per_cluster`, with
-#'   the sample as `keep`: `cluster` (and its name; `wave` if images were added in waves), `N_h`,
-#'   `n_h` (drawn so far), `n_labelled`, `sd` (the standard deviation of what the machine leaves
-#'   unexplained), `n_next` (images to draw and label next). `tidy(x, "needed")` has a row per group
-#'   and method (`"sample"`, `"corrected"`): `n_labelled`, the `width` of the interval now, the number
-#'   of labels `n_needed` for the width that you want, the width `width_planned` that they should
-#'   give. `glance()` returns one row: `code`, `label`, `width`, `conf_level`, `lambda`,
-#'   `n_labelled`, `n_next`.
+#' @returns A tibble with one row per stratum, which [sample_images()] takes as `n_per_cluster`,
+#'   with the sample as `keep`: `cluster` (and its name; `wave` if images were added in waves),
+#'   `N_h`, `n_h` (drawn so far), `n_labelled`, `sd` (the standard deviation of what the machine
+#'   leaves unexplained), `n_next` (images to draw and label next). `tidy(x, "needed")` has a row
+#'   per group and method (`"sample"`, `"corrected"`): `n_labelled`, the `width` of the interval
+#'   now, the number of labels `n_needed` for the width that you want, the width `width_planned`
+#'   that they should give. `glance()` returns one row: `code`, `label`, `width`, `conf_level`,
+#'   `lambda`, `n_labelled`, `n_next`.
 #' @family labels
 #' @export
 #' @examples
 #' sample <- data.frame(
-#'   image_id = letters[1:8], cluster = rep(1:2, each = 4), N_h = rep(c(300, 100), each = 4), n_h = 4
-#' )
+#'   image_id = letters[1:8], cluster = rep(1:2, each = 4), N_h = rep(c(300, 100), each = 4), n_h =
+#' 4 )
 #' labels <- data.frame(
 #'   image_id = letters[1:8], code = "protest", label = c(1, 0, 0, 1, 0, 0, 0, 0)
 #' )

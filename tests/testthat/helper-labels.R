@@ -95,7 +95,8 @@ golden_label_shares <- function(x) {
     of("party", x$predictions, x$sample, c(party, month), linked = x$posts),
     of("posts", x$predictions, x$sample, party, weight = "post", linked = x$posts),
     of(
-      "these posts", x$predictions, x$sample, party, weight = "post", linked = x$posts, author = NULL
+      "these posts", x$predictions, x$sample, party,
+      weight = "post", linked = x$posts, author = NULL
     )
   )
 }

@@ -100,7 +100,10 @@ test_that("errors by author of a census are those of survey", {
   truth <- as.integer(scattered(n, 31) < 0.4)
   sample <- data.frame(image_id = made$images$image_id, cluster = 1, N_h = n, n_h = n)
   labels <- data.frame(image_id = made$images$image_id, code = "x", label = truth)
-  found <- label_shares(labels, sample = sample, weight = "post", linked = posts, clustering = sample)
+  found <- label_shares(
+    labels,
+    sample = sample, weight = "post", linked = posts, clustering = sample
+  )
   posts$y <- truth[match(posts$image_id, made$images$image_id)]
   design <- survey::svydesign(~author, weights = ~1, data = posts)
   jackknife <- survey::as.svrepdesign(design, type = "JK1", mse = TRUE)

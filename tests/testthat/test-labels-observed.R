@@ -130,7 +130,8 @@ test_that("what is left out or represented by others is reported", {
       rbind(six_labels, change(six_labels, code = "flag")), six_predictions, six_sample
     )
     x <- observe_labels(
-      six_labels, NULL, six_sample, rbind(six, data.frame(image_id = c("g", "h"), cluster = c(3, -1)))
+      six_labels, NULL, six_sample,
+      rbind(six, data.frame(image_id = c("g", "h"), cluster = c(3, -1)))
     )
   })
 })
