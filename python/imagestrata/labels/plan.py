@@ -102,7 +102,8 @@ def plan_labels(
     size = observed.strata["N_h"].to_numpy(float)
     labelled = np.bincount(plan.stratum, minlength=len(size))
     scale = target.kind == "scale"
-    needed, chosen, sd = [], labelled, np.zeros(len(size))
+    needed: list[dict[str, Any]] = []
+    chosen, sd = labelled, np.zeros(len(size))
     for method in ("sample", "corrected") if target.predicted else ("sample",):
         value = tuned.value if method == "corrected" else 0.0
         sd = _deviations(plan, target, value, leverage, labelled, size)
@@ -117,7 +118,7 @@ def plan_labels(
             low, high = limits_of_mean(mean, target.kind, conf_level)
             needed.append(
                 {
-                    **groups.iloc[number].to_dict(),
+                    **{str(k): v for k, v in groups.iloc[number].to_dict().items()},
                     "method": method,
                     "n_labelled": int(labelled[inside].sum()),
                     "width": high - low,
@@ -191,7 +192,7 @@ def _deviations(
     weight = size * (labelled > 0) * (size > 1)
     pooled = (weight * own).sum() / weight.sum() if weight.sum() > 0 else 0.0
     freedom = np.maximum(labelled - 1, 0)
-    return np.sqrt((freedom * own + PRIOR * pooled) / (freedom + PRIOR))
+    return np.asarray(np.sqrt((freedom * own + PRIOR * pooled) / (freedom + PRIOR)))
 
 
 def _numbers(
