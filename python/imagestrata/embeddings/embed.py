@@ -196,7 +196,7 @@ def embed_images(
 def embed_for(
     check_shape: Callable[[tuple[int, int]], None] | None,
     images: Any,
-    encoder: str | Embeddings = DEFAULT_ENCODER,
+    encoder: str | Embeddings | SavedEncoder = DEFAULT_ENCODER,
     *,
     batch_size: int | None = None,
     seed: int = 0,

@@ -169,7 +169,7 @@ def _draw_course(axes: Any, model: FineTunedModel, split: str, measure: str, col
     for fold, course in seen.groupby("fold"):
         axes.plot(course["epoch"], course[measure], color=colour, linewidth=0.6, alpha=0.45)
         if split == "val":
-            kept = course[course["epoch"] == model.training["best_epoch"][int(fold) - 1]]
+            kept = course[course["epoch"] == model.training["best_epoch"][int(str(fold)) - 1]]
             axes.plot(kept["epoch"], kept[measure], "o", color=colour, markersize=2.5, alpha=0.8)
     mean = seen.groupby("epoch")[measure].mean()
     axes.plot(mean.index, mean, color=colour, label=f"{_NAMES[split]}, mean of folds")

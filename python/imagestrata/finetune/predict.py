@@ -104,7 +104,7 @@ def predict_labels(
         eyes = eyes_in(found.matrix).tolist()
     rows = seen.find(found.images["image_id"], eyes)
     probability = _unseen(model, seen, model.by_network(matrix), found.images["image_id"], rows)
-    split = np.where(rows >= 0, seen.splits[rows], None)
+    split = np.where(rows >= 0, seen.splits[rows], np.array(None))
     decision = decide(model.task, probability, thresholds)
     n_labels = len(model.labels)
     table = _long(found.images, model).assign(
@@ -115,11 +115,12 @@ def predict_labels(
         reason=None,
     )
     rows = seen.find(found.failures["image_id"])
+    split = np.where(rows >= 0, seen.splits[rows], np.array(None))
     failed = _long(found.failures, model).assign(
         probability=np.nan,
         decision=pd.array([pd.NA] * len(found.failures) * n_labels, dtype="boolean"),
         threshold=np.nan,
-        split=pd.Series(np.where(rows >= 0, seen.splits[rows], None).repeat(n_labels), dtype="str"),
+        split=pd.Series(split.repeat(n_labels), dtype="str"),
         reason=found.failures["reason"].repeat(n_labels).to_numpy(),
     )
     return pd.concat([table, failed], ignore_index=True) if len(failed) else table
@@ -202,14 +203,15 @@ def _unseen(
     other image has the mean over all networks, so that the errors of the out-of-fold predictions
     estimate the errors of its prediction: see :func:`predict_labels`.
     """
-    probability = np.mean(each, axis=0, dtype=np.float32)
+    probability = np.asarray(np.mean(each, axis=0, dtype=np.float32))
     if seen.folds is None:
         return probability
     copies = np.flatnonzero(rows >= 0)
     probability[copies] = each[seen.folds[rows[copies]] - 1, copies]
     stored = model.predictions.pivot(index="image_id", columns="label", values="probability")
     known = np.flatnonzero(image_ids.isin(stored.index))
-    probability[known] = stored.loc[image_ids.iloc[known], model.labels].to_numpy(np.float32)
+    own = stored.loc[image_ids.iloc[known].tolist(), model.labels]
+    probability[known] = own.to_numpy(np.float32)
     return probability
 
 

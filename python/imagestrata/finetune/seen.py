@@ -27,7 +27,9 @@ class Seen(NamedTuple):
     eyes: NDArray[np.uint64] | None
 
     def find(
-        self, image_ids: Sequence[str], eyes: Sequence[int | None] | None = None
+        self,
+        image_ids: Sequence[str] | pd.Series[str],
+        eyes: Sequence[int | None] | None = None,
     ) -> NDArray[np.int64]:
         """Return the row of each image or, by its perceptual hash, of a copy; -1 for others.
 
@@ -36,7 +38,7 @@ class Seen(NamedTuple):
         rows = self.image_ids.get_indexer(pd.Index(image_ids))
         if self.eyes is None or eyes is None:
             return np.asarray(rows, dtype=np.int64)
-        unknown = [row for row in np.flatnonzero(rows < 0) if eyes[row] is not None]
+        unknown = [row for row in np.flatnonzero(rows < 0).tolist() if eyes[row] is not None]
         queries = np.array([eyes[row] for row in unknown], dtype=np.uint64)
         near = first_near(self.eyes, queries, NEAR)
         rows[unknown] = np.where(near < len(self.eyes), near, -1)

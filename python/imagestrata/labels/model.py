@@ -560,7 +560,7 @@ def _table(found: dict[str, Estimates], rows: _Rows, conf_level: float) -> pd.Da
         }  # fmt: skip
         tables.append(pd.DataFrame(columns))
     table = pd.concat(tables)
-    order = pd.Index(rows.names).get_indexer(table["term"])
+    order = pd.Index(rows.names).get_indexer(pd.Index(table["term"]))
     table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
     lost = table["term"][table["std_error"].isna() & table["estimate"].notna()].unique()
     if len(lost):

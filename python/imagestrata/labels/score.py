@@ -178,7 +178,7 @@ def score_labels(
     differences = tables["differences"]
     if len(differences):
         family = differences.groupby(["code", "measure"], sort=False)["p_value"]
-        place = differences.columns.get_loc("p_value") + 1
+        place = differences.columns.tolist().index("p_value") + 1
         values = family.transform(lambda p: adjusted(p, adjust))
         differences.insert(place, "p_adjusted", values)
     _tell_few(tables["scores"])
@@ -271,7 +271,7 @@ class _Groups:
 
     def within(self, ids: Array) -> Array:
         """Whether each image (row) belongs to each subgroup (column)."""
-        place = pd.Index(ids).get_indexer(self.member["image_id"])
+        place = pd.Index(ids).get_indexer(pd.Index(self.member["image_id"]))
         found = np.zeros((len(ids), len(self.table)), dtype=bool)
         found[place[place >= 0], self.member["group"].to_numpy()[place >= 0]] = True
         return found
@@ -482,11 +482,11 @@ def _differences(
     table = _together(tables)
     if not len(table):
         return table
-    error, df = table["std_error"], table["df"]
-    half = stats.t.ppf((1 + conf_level) / 2, df) * error
+    errors, dfs = table["std_error"], table["df"]
+    half = stats.t.ppf((1 + conf_level) / 2, dfs) * errors
     most = np.where(table["measure"] == "bias", 2.0, 1.0)
-    table["statistic"] = table["estimate"] / error.where(error > 0)
-    table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), df)
+    table["statistic"] = table["estimate"] / errors.where(errors > 0)
+    table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), dfs)
     table["conf_low"] = (table["estimate"] - half).clip(lower=-most)
     table["conf_high"] = (table["estimate"] + half).clip(upper=most)
     return table

@@ -42,7 +42,7 @@ def progress_of(forms: Forms, idle: float, now: float) -> dict[str, Any]:
         theirs = [person for person in people if person.grp == group]
         finished = [one for one in theirs if one.finished is not None]
         active = [one for one in theirs if one.finished is None and one.seen > now - idle]
-        states = Counter()
+        states = Counter[str]()
         for name, _, capacity, n_tasks in (one for one in sheets if one[1] == group):
             on_it = [person for person in theirs if person.sheet == name]
             state = _state(on_it, capacity, idle, now)

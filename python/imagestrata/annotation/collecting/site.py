@@ -409,7 +409,7 @@ class _Site:
 
     async def error(self, request: Request, error: Exception) -> Response:
         """A page in plain words, or for requests of our pages a sentence."""
-        status = int(getattr(error, "status", None) or getattr(error, "status_code", 500))
+        status = int(getattr(error, "status", 0) or getattr(error, "status_code", 500))
         texts = {404: "There is no such page.", 405: "This address cannot be used in this way."}
         reason = error.reason if isinstance(error, Refused) else texts.get(status)
         if reason is None:
