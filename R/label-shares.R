@@ -58,8 +58,10 @@
 #' Intervals of shares are those of the t distribution on the logit scale, with Satterthwaite's
 #' degrees of freedom `df`, but never beyond the exact binomial interval of as many images as the
 #' weights are worth. A share of 0 or 1 in the sample has that interval. No interval is narrower
-#' than the exact one of a machine (or a clustering) without a single error in the labelled images.
-#' No interval contains shares that the labelled images exclude. Means of scales have t intervals.
+#' than the exact one of a machine (or a clustering) without a single error in the labelled images,
+#' or than that of a cluster whose labels are all the same, times the cluster's share of the images:
+#' eight labels that agree do not say that a large cluster has no exceptions. No interval contains
+#' shares that the labelled images exclude. Means of scales have t intervals.
 #'
 #' With `weight = "post"`, posts of one author are not independent: the variance between authors is
 #' added to that of the labelling. It is estimated from the corrected values of their images by the
@@ -98,7 +100,7 @@
 #' label_shares(labels, predictions, sample)
 label_shares <- function(labels,
                          predictions = NULL,
-                         sample,
+                         sample = NULL,
                          by = NULL,
                          weight = "image",
                          linked = NULL,
@@ -110,7 +112,7 @@ label_shares <- function(labels,
                          ...) {
   check_dots(...)
   check_share(conf_level, "conf_level", hint = "For 95% intervals it is 0.95.")
-  if (rlang::is_missing(sample)) {
+  if (is.null(sample)) {
     abort_imagestrata(
       "{.arg sample} is needed: it says how the labelled images were drawn.",
       hint = "Give the result of {.fn sample_images}."

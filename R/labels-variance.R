@@ -154,12 +154,28 @@ mean_of_labels <- function(plan, target, w, lambda = 0, leverage = 0, whole = TR
     effective = if (spread > 0) total^2 / spread else Inf, low = -Inf, high = Inf
   )
   mean$images <- mean$effective
+  if (target$kind != "scale") mean$uniform <- uniform_strata(plan, weight, y)
   if (target$kind != "scale" && whole) {
     mean$low <- sum(of * y) / sum(w)
     mean$high <- 1 - sum(of * (1 - y)) / sum(w)
     mean$estimate <- min(max(estimate, mean$low), mean$high)
   }
   mean
+}
+
+# The strata whose labels are all the same: the `share` of the images that they stand for, without the
+# labelled ones, and the number of `images` that their weights are worth. That labels do not differ
+# does not mean that images do not.
+uniform_strata <- function(plan, weight, y) {
+  n <- length(plan$df)
+  all <- sum_by(weight, plan$group, n)
+  ones <- sum_by(weight * y, plan$group, n)
+  unseen <- sum_by(weight * (1 - plan$fraction), plan$group, n)
+  same <- unseen > 0 & (ones == 0 | ones == all)
+  list(
+    share = unseen[same] / sum(all),
+    images = all[same]^2 / sum_by(weight^2, plan$group, n)[same]
+  )
 }
 
 no_mean <- function() {
@@ -210,8 +226,10 @@ limits_of_labels <- function(mean, kind, conf_level) {
     low <- max(low, stats::plogis(stats::qlogis(p) - width))
     high <- min(high, stats::plogis(stats::qlogis(p) + width))
   }
-  # At least as wide as the exact interval of errors (or exceptions) if no label shows one.
-  least <- (1 - tail^(1 / mean$images)) / 2
+  # At least as wide as the exact interval of errors (or exceptions) if no label shows one, among all
+  # images or in one stratum.
+  exact <- c(1, mean$uniform$share) * (1 - tail^(1 / c(mean$images, mean$uniform$images)))
+  least <- max(exact) / 2
   low <- min(low, p - least)
   high <- max(high, p + least)
   c(max(low, mean$low, 0), min(high, mean$high, 1))

@@ -46,7 +46,7 @@
 #' tidy(plan, "needed")
 plan_labels <- function(labels,
                         predictions = NULL,
-                        sample,
+                        sample = NULL,
                         width,
                         code = NULL,
                         by = NULL,
@@ -54,7 +54,7 @@ plan_labels <- function(labels,
                         conf_level = 0.95,
                         ...) {
   check_dots(...)
-  if (rlang::is_missing(sample)) {
+  if (is.null(sample)) {
     abort_imagestrata(
       "{.arg sample} is needed: it says how the labelled images were drawn.",
       hint = "Give the result of {.fn sample_images}."

@@ -25,6 +25,8 @@ from imagestrata.labels.shares import with_authors
 
 #: Labelled images of a cluster, and clusters.
 DESIGNS = {1: 120, 2: 60, 5: 50, 20: 20}
+#: The standard deviation of the clusters' log odds of the label.
+MIXED, PURE = 1.2, 4.0
 #: The distance between images with and without the label, in standard deviations.
 MACHINES = {"good": 4.0, "mediocre": 1.5, "useless": 0.0}
 #: What errors depend on: the party, or also the cluster.
@@ -47,6 +49,11 @@ def main() -> None:
             )
             kind = "party, cluster" if by_cluster else "party"
             rows += [summed(found, share, kind, per_cluster, machine) for machine in MACHINES]
+    rng = np.random.default_rng(8)
+    found = pd.DataFrame(
+        line for _ in range(n) for line in one_corpus(rng, 0.3, 8, 8, False, spread=PURE)
+    )
+    rows += [summed(found, 0.3, "party, pure clusters", 8, machine) for machine in MACHINES]
     rng = np.random.default_rng(5)
     found = pd.DataFrame(line for _ in range(n) for line in one_corpus_of_authors(rng))
     rows += [summed(found, 0.3, "authors", 5, machine) for machine in MACHINES]
@@ -64,6 +71,8 @@ def main() -> None:
             "Errors by party: the machine overlooks the label in images of party A and sees it too "
             "often in those of party B. By cluster: a bias of each cluster is added, with the "
             "standard deviation of 0.8 that images have as well.",
+            "Pure clusters: eight clusters, of which most nearly always or nearly never show the "
+            "label, with eight labels each.",
             "Authors: 40 authors of each party are drawn anew for each corpus; weight = 'post'. "
             "The truth is the share among posts of all such authors.",
         ],
@@ -71,12 +80,12 @@ def main() -> None:
 
 
 def corpus(
-    rng: np.random.Generator, share: float, n_clusters: int, by_cluster: bool
+    rng: np.random.Generator, share: float, n_clusters: int, by_cluster: bool, spread: float
 ) -> pd.DataFrame:
     """Images of a corpus with their cluster, party, label, and prediction by each machine."""
     sizes = np.maximum(rng.lognormal(4, 0.6, n_clusters), 8).astype(int)
     cluster = np.repeat(np.arange(n_clusters), sizes)
-    chance = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + rng.normal(0, 1.2, n_clusters))))
+    chance = 1 / (1 + np.exp(-(np.log(share / (1 - share)) + rng.normal(0, spread, n_clusters))))
     of_party = rng.beta(2, 2, n_clusters)
     party = np.where(rng.random(len(cluster)) < of_party[cluster], "A", "B")
     label = rng.random(len(cluster)) < chance[cluster]
@@ -142,9 +151,14 @@ def cells(party: Any, author: Any = None) -> Cells:
 
 
 def one_corpus(
-    rng: np.random.Generator, share: float, per_cluster: int, n_clusters: int, by_cluster: bool
+    rng: np.random.Generator,
+    share: float,
+    per_cluster: int,
+    n_clusters: int,
+    by_cluster: bool,
+    spread: float = MIXED,
 ) -> Iterator[dict[str, Any]]:
-    images = corpus(rng, share, n_clusters, by_cluster)
+    images = corpus(rng, share, n_clusters, by_cluster, spread)
     cluster = images["cluster"].to_numpy()
     rank = draw(rng, cluster)
     n_h = np.minimum(per_cluster, np.bincount(cluster) - 1)

@@ -200,17 +200,23 @@ def verbs(run, tmp_path):
             width=0.5,
             clustering=topics,
         ),
-        "label_model": lambda: imagestrata.label_model(
-            "x ~ 1",
-            pd.DataFrame(
-                {"image_id": sample["image_id"], "code": "x", "label": np.arange(len(sample)) % 2}
-            ),
-            topics.images[["image_id"]].assign(
-                label="x", probability=np.arange(len(topics.images)) % 3 / 3, split="fold"
-            ),
-            sample=sample,
-            clustering=topics,
-        ).coefficients,
+        "label_model": lambda: (
+            imagestrata.label_model(
+                "x ~ 1",
+                pd.DataFrame(
+                    {
+                        "image_id": sample["image_id"],
+                        "code": "x",
+                        "label": np.arange(len(sample)) % 2,
+                    }
+                ),
+                topics.images[["image_id"]].assign(
+                    label="x", probability=np.arange(len(topics.images)) % 3 / 3, split="fold"
+                ),
+                sample=sample,
+                clustering=topics,
+            ).coefficients
+        ),
         "predict": lambda: topics.predict(embeddings),
         "augment": lambda: topics.augment(texts),
         "share_bundle": lambda: imagestrata.share_bundle(folder, tmp_path / "bundle"),

@@ -244,3 +244,16 @@ def test_groups_of_posts_need_their_authors_or_none() -> None:
     assert table["party"].tolist() == [*"AAABBB"]
     assert table["n_labelled"].tolist() == [3] * 3 + [0] * 3
     assert table.loc[table["party"] == "B", "estimate"].isna().tolist() == [False, True, True]
+
+
+def test_labels_of_a_large_cluster_that_agree_have_an_interval() -> None:
+    ids = [f"i{n}" for n in range(16)]
+    sample = pd.DataFrame(
+        {"image_id": ids, "cluster": [1] * 8 + [2] * 8, "N_h": [900] * 8 + [100] * 8, "n_h": 8}
+    )
+    labels = pd.DataFrame({"image_id": ids, "code": "x", "label": [1] * 8 + [1, 0] * 4})
+    row = label_shares(labels, sample=sample).loc[0]
+    assert np.isclose(row["estimate"], 0.95)
+    # Up to 37% of the 892 images without a label may differ although none of eight does.
+    exact = 0.892 * (1 - 0.025 ** (1 / 8))
+    assert np.isclose(row["conf_low"], 0.95 - exact / 2)

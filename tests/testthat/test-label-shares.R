@@ -159,3 +159,16 @@ test_that("strata without labels are named", {
     x <- label_shares(made$labels[made$labels$code == "protest", ], sample = made$sample)
   })
 })
+
+test_that("labels of a large cluster that agree have an interval", {
+  sample <- data.frame(
+    image_id = letters[1:16], cluster = rep(1:2, each = 8), N_h = rep(c(900, 100), each = 8),
+    n_h = 8
+  )
+  labels <- data.frame(image_id = letters[1:16], code = "x", label = c(rep(1, 8), rep(1:0, 4)))
+  row <- label_shares(labels, sample = sample)
+  expect_equal(row$estimate, 0.95)
+  # Up to 37% of the 892 images without a label may differ although none of eight does.
+  exact <- 0.892 * (1 - 0.025^(1 / 8))
+  expect_equal(row$conf.low, 0.95 - exact / 2)
+})

@@ -130,7 +130,9 @@ class Mean:
     """An estimate, its variance and degrees of freedom.
 
     ``effective`` is the number of units that the weights are worth: labelled images or, if authors
-    are drawn, authors; ``images`` is that of images.
+    are drawn, authors; ``images`` is that of images. ``uniform`` are the strata whose labels are
+    all the same: the share of the images that they stand for, without the labelled ones, and the
+    number of images that their weights are worth (an array with two rows).
     """
 
     estimate: float
@@ -140,6 +142,7 @@ class Mean:
     images: float
     low: float = -np.inf
     high: float = np.inf
+    uniform: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +220,22 @@ def mean_of(
         estimate = min(max(estimate, low), high)
     df = max(float(df), 1.0) if np.isfinite(df) else np.nan
     n = float(effective)
-    return Mean(float(estimate), variance, df, n, n, float(low), float(high))
+    uniform = None if target.kind == "scale" else _uniform(plan, weight, y)
+    return Mean(float(estimate), variance, df, n, n, float(low), float(high), uniform)
+
+
+def _uniform(plan: Plan, weight: Array, y: Array) -> Array:
+    """The strata whose labels are all the same, as in :class:`Mean`.
+
+    That labels do not differ does not mean that images do not.
+    """
+    n = len(plan.df)
+    every = np.bincount(plan.group, weight, n)
+    ones = np.bincount(plan.group, weight * y, n)
+    unseen = np.bincount(plan.group, weight * (1 - plan.fraction), n)
+    same = (unseen > 0) & ((ones == 0) | (ones == every))
+    squares = np.bincount(plan.group, weight**2, n)[same]
+    return np.array([unseen[same] / every.sum(), every[same] ** 2 / squares])
 
 
 def machine_mean(target: Target, w: Array) -> Mean:
@@ -257,7 +275,11 @@ def limits_of_mean(mean: Mean, kind: str, conf_level: float) -> tuple[float, flo
         width = t * np.sqrt(v) / (p * (1 - p)) if v > 0 else 0.0
         low = max(low, special.expit(special.logit(p) - width))
         high = min(high, special.expit(special.logit(p) + width))
-    # At least as wide as the exact interval of errors (or exceptions) if no label shows one.
-    least = (1 - tail ** (1 / mean.images)) / 2
+    # At least as wide as the exact interval of errors (or exceptions) if no label shows one, among
+    # all images or in one stratum.
+    share, images = np.array([[1.0], [mean.images]])
+    if mean.uniform is not None:
+        share, images = np.append(share, mean.uniform[0]), np.append(images, mean.uniform[1])
+    least = float((share * (1 - tail ** (1 / images))).max() / 2)
     low, high = min(low, p - least), max(high, p + least)
     return float(max(low, mean.low, 0.0)), float(min(high, mean.high, 1.0))

@@ -131,8 +131,9 @@ def label_shares(
     degrees of freedom ``df``, but never beyond the exact binomial interval of as many images as
     the weights are worth. A share of 0 or 1 in the sample has that interval. No interval is
     narrower than the exact one of a machine (or a clustering) without a single error in the
-    labelled images. No interval contains shares that the labelled images exclude. Means of scales
-    have t intervals.
+    labelled images, or than that of a cluster whose labels are all the same, times the cluster's
+    share of the images: eight labels that agree do not say that a large cluster has no exceptions.
+    No interval contains shares that the labelled images exclude. Means of scales have t intervals.
 
     *Authors.* With ``weight="post"``, posts of one author are not independent: the variance between
     authors is added to that of the labelling. It is estimated from the corrected values of their
