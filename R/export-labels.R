@@ -105,7 +105,7 @@ send_codes <- function(codes, call = rlang::caller_env()) {
   if (is.null(codes)) {
     return(NULL)
   }
-  if (is.character(codes) && !rlang::is_named(codes)) {
+  if (is.character(codes) && all(rlang::names2(codes) == "")) {
     return(send_json(codes, auto_unbox = TRUE))
   }
   if (is.character(codes)) {

@@ -98,10 +98,8 @@ name_groups <- function(table, images) {
   for (name in intersect(c("cluster", "theme"), names(table))) {
     of <- paste0(name, "_name")
     if (of %in% names(images) && !of %in% names(table)) {
-      table <- tibble::add_column(
-        table, !!of := images[[of]][match(table[[name]], images[[name]])],
-        .after = name
-      )
+      named <- rlang::set_names(list(images[[of]][match(table[[name]], images[[name]])]), of)
+      table <- tibble::add_column(table, !!!named, .after = name)
     }
   }
   table
