@@ -125,7 +125,7 @@ def _similar(observed: Observed, targets: Sequence[Target], strata: Array, size:
     return np.round(means[strata], 10)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mean:
     """An estimate, its variance and degrees of freedom.
 
