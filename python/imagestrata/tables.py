@@ -536,6 +536,22 @@ def _check_header(header: Sequence[str], file: Path) -> None:
         )
 
 
+def label_texts(labels: pd.Series[Any]) -> pd.Series[str]:
+    """Labels as text: True, 1 and 1.0 are "1"; missing labels are missing."""
+
+    def text(value: Any) -> str | None:
+        if pd.isna(value):
+            return None
+        if isinstance(value, bool | np.bool_):
+            return str(int(value))
+        if isinstance(value, float | np.floating):
+            number = float(value)
+            return str(int(number)) if number.is_integer() else repr(number)
+        return str(value)
+
+    return pd.Series([text(one) for one in labels], index=labels.index, dtype="str")
+
+
 def typed(texts: list[str], *, decimal_comma: bool = False) -> pd.Series[Any]:
     """A column as numbers or logical values if all texts are such, otherwise as texts."""
     column = pd.Series(texts, dtype=object)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +15,6 @@ from images import encode, picture, write_files
 from imagestrata import ImagestrataError, read_pairs
 from served import Rater, rating
 
-pytest.importorskip("starlette")
-pytest.importorskip("uvicorn")
-
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory) -> Path:
@@ -30,14 +25,33 @@ def run_folder(tmp_path_factory) -> Path:
     return place / "run"
 
 
+#: The command, which a line of input interrupts as Ctrl-C does, on every system.
+INTERRUPTIBLE = """
+import _thread, sys, threading
+def wait():
+    sys.stdin.readline()
+    _thread.interrupt_main()
+threading.Thread(target=wait, daemon=True).start()
+from imagestrata.cli import main
+main()
+"""
+
+
 def serving(*arguments: object) -> tuple[subprocess.Popen[str], dict]:
-    command = [sys.executable, "-m", "imagestrata", "serve", *map(str, arguments), "--json"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", INTERRUPTIBLE, "serve", *map(str, arguments), "--json"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C")
+def interrupted(process: subprocess.Popen[str]) -> str:
+    """Interrupt the command, and return what it says."""
+    _, told = process.communicate("\n", timeout=30)
+    assert process.returncode == 130
+    return told
+
+
 def test_packets_are_served_until_ctrl_c(run_folder, tmp_path):
     with pytest.raises(ImagestrataError, match="has no export for a server"):
         call("answers", run_folder, tmp_path / "answers.csv")
@@ -51,10 +65,7 @@ def test_packets_are_served_until_ctrl_c(run_folder, tmp_path):
     for image in rater.data["images"]:
         said = rater.answer(image, rating())
     assert said["end"] == {"code": "DONE", "address": None}
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "the same command continues" in told
+    assert "the same command continues" in interrupted(process)
     line = call("answers", run_folder, tmp_path / "answers.csv")
     assert f"Answers: {tmp_path / 'answers.csv'}" in line
     assert set(pd.read_csv(tmp_path / "answers.csv")["respondent_id"]) == {"R1"}
@@ -62,7 +73,6 @@ def test_packets_are_served_until_ctrl_c(run_folder, tmp_path):
     assert people["completion_code"].tolist() == ["DONE"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C")
 def test_pairs_are_served_and_scored(run_folder, tmp_path):
     call("pairs", run_folder, "--n", 6, "--k", 3, "--to", "server", "--quiet")
     folder = run_folder / "judge-pairs"
@@ -70,8 +80,7 @@ def test_pairs_are_served_and_scored(run_folder, tmp_path):
     rater = Rater(started["links"][""] + "?id=ann")
     for task, _, _ in rater.data["pairs"]:
         rater.answer(task, 1)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    interrupted(process)
     call("answers", folder, tmp_path / "judged.csv")
     judged = read_pairs(tmp_path / "judged.csv", run_folder / "judge-pairs-key.csv")
     assert judged["judgement"].tolist() == [1] * 6

@@ -252,7 +252,6 @@ def test_no_model_brings_code(tmp_path):
     (folder / "modules.json").write_text(json.dumps(modules))
     texts = pd.DataFrame({"image_id": ["a", "b"], "description": ["One.", "Two."]})
     images = scan_images(write_pictures(tmp_path / "images", 2), **QUIET)
-    pytest.importorskip("sentence_transformers")
     with pytest.raises(ImagestrataError, match="could not be loaded"):
         embed_text(texts, "text:own", weights=folder, **QUIET)
     with pytest.raises(ImagestrataError, match="could not be loaded"):

@@ -68,7 +68,6 @@ def read(images, *languages, **options):
 
 def rapid(images, *languages, **options):
     """With RapidOCR."""
-    pytest.importorskip("rapidocr")
     return read_text(images, *languages, **{"progress": False} | options)
 
 
@@ -479,7 +478,6 @@ def test_without_rapidocr(tmp_path, monkeypatch, package):
 
 
 def test_another_rapidocr_downloads_nothing(monkeypatch):
-    pytest.importorskip("rapidocr")
     monkeypatch.setitem(rapidocr._MODELS, "Det", "other.onnx")
     with pytest.raises(ImagestrataError, match="does not contain the network 'other"):
         rapidocr._models()

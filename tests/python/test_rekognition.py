@@ -337,7 +337,6 @@ def test_keys_are_nowhere(server, pictures, run, caplog):
 
 def test_a_killed_run_goes_on(server, tmp_path, run):
     """A process of its own dies without a word after two answers."""
-    pytest.importorskip("boto3")
     pictures = write_pictures(tmp_path / "five", 5)
     script = (
         "import os, sys\n"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -224,11 +222,10 @@ def test_the_researcher_sees_how_far_it_is(folder, tab):
 
 
 def killed(server: Any) -> None:
-    os.kill(server._process.pid, signal.SIGKILL)
+    server._process.kill()
     server._process.wait()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 def test_killed_at_any_moment_no_acknowledged_answer_is_lost(folder, tmp_path):
     """None is stored twice either, although every unanswered request is repeated."""
     server = serve_forms(folder, port=0)

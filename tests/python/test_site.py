@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from starlette import testclient
 
 from imagestrata import (
     ImagestrataError,
@@ -27,7 +28,6 @@ from imagestrata.annotation.collecting.store import Store, collected
 from imagestrata.annotation.exporters.server import SERVED
 from served import ITEMS, a_sample, data_of, exported, packets_of, rating
 
-testclient = pytest.importorskip("starlette.testclient")
 OWN = {"origin": "http://testserver"}
 
 

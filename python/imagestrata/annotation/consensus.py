@@ -8,11 +8,12 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.rules import combine_labels
+from ..tables import label_texts
 from ..validate import check_choice
 from ..verbs import public
 from ..wording import arg, quote
 from .agreement import check_judgements
-from .label_table import check_labels, check_once, disputes, is_labels, label_texts
+from .label_table import check_labels, check_once, disputes, is_labels
 
 RULES = ("majority", "all", "any", "mean")
 

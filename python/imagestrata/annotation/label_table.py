@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
-from ..tables import check_table
+from ..tables import check_table, label_texts
 from ..wording import quote
 from .codes import KINDS
 
@@ -49,21 +49,6 @@ def check_labels(given: Any, name: str = "labels") -> pd.DataFrame:
         )
     kinds = table["kind"].reset_index(drop=True) if "kind" in table else None
     return found.assign(kind=_kinds(found, kinds))
-
-
-def label_texts(labels: pd.Series[Any]) -> pd.Series[str]:
-    """Labels as text: True, 1 and 1.0 become "1"."""
-
-    def text(value: Any) -> str | None:
-        if value is None or value is pd.NA or value != value:
-            return None
-        if isinstance(value, bool | np.bool_):
-            return str(int(value))
-        if isinstance(value, float | np.floating) and float(value).is_integer():
-            return str(int(value))
-        return str(value)
-
-    return pd.Series([text(one) for one in labels], index=labels.index, dtype="str")
 
 
 def _kinds(table: pd.DataFrame, given: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..tables import check_table, id_texts
+from ..tables import check_table, id_texts, label_texts
 from ..validate import check_choice
 from ..wording import Name, arg, quote, verb
 
@@ -365,25 +365,6 @@ def _check_labels(labels: Any, copies: dict[str, str]) -> pd.DataFrame:
             f"If they are by several annotators, use {verb('consensus')} first.",
         )
     return table.reset_index(drop=True)
-
-
-def label_texts(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Labels as text: 1 and True are "1"."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(object)
-
-    def text(value: Any) -> Any:
-        if value is None or value is pd.NA or value != value:
-            return None
-        if isinstance(value, bool | np.bool_):
-            return str(int(value))
-        if isinstance(value, int | float | np.number):
-            number = float(value)
-            return str(int(number)) if number.is_integer() else repr(number)
-        return str(value)
-
-    plain = column.astype(object).map(text)
-    return plain.where(plain.notna(), None).astype("str")
 
 
 def _in_sample(table: pd.DataFrame, sample: pd.DataFrame) -> pd.DataFrame:

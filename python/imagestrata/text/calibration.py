@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ..errors import ImagestrataError, plural, warn
-from ..tables import check_table, read_texts
+from ..tables import check_table, label_texts, read_texts
 from ..wording import arg, quote, verb
-from .tag_table import label_texts, softmax
+from .tag_table import softmax
 
 Floats = NDArray[np.float64]
 

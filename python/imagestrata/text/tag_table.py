@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError
-from ..tables import with_file
+from ..tables import label_texts, with_file
 from ..wording import quote
 
 #: The reason for an image without a tag if no label was confident enough.
@@ -150,18 +150,3 @@ def _is_binary(rows: pd.DataFrame) -> bool:
     if "kind" in rows:
         return bool((rows["kind"] == "binary").all())
     return bool(label_texts(rows["label"].dropna()).isin(["1", "0"]).all())
-
-
-def label_texts(labels: pd.Series[Any]) -> pd.Series[Any]:
-    """Labels as text: "1" and "0" for True and False, whole numbers without decimals."""
-
-    def plain(one: Any) -> Any:
-        if pd.isna(one):
-            return None
-        if isinstance(one, bool | np.bool_):
-            return str(int(one))
-        if isinstance(one, float | np.floating) and float(one).is_integer():
-            return str(int(one))
-        return str(one)
-
-    return pd.Series([plain(one) for one in labels], index=labels.index, dtype="str")

@@ -13,7 +13,8 @@ from ..errors import ImagestrataError, plural, warn
 from ..finetune.labels import Labelled, join_labels, read_labels
 from ..finetune.scores import MEASURES, confusion_table, score_table, wilson
 from ..shown import Part, Shown
-from ..text.tag_table import decided, label_texts, looked_at, unanswered
+from ..tables import label_texts
+from ..text.tag_table import decided, looked_at, unanswered
 from ..text.tags import tag_frequencies
 from ..validate import check_float, columns_of
 from ..verbs import public
