@@ -15,6 +15,7 @@ from .options import Answers, Name, RunFolder, Settings
 from .output import Said, records
 from .posts import required_posts
 from .run_folder import excluded_images, load_clustering, placed, required_sample
+from .validation import agreement_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,18 +55,15 @@ def read_labels(
     write_table(files["decided"], decided)
     summary = {"pace": pace, **{what: str(file) for what, file in files.items()}}
     lines = [_line(one) for one in pace]
-    file = run_folder / "label-agreement.csv"
-    try:
-        measures = imagestrata.agreement(found, **settings("agreement"))
-    except ImagestrataError as error:
-        # With one annotator, or no image labelled by two, the labels are still useful.
-        file.unlink(missing_ok=True)
-        lines += ["", f"No agreement to report. {error}"]
-    else:
-        write_table(file, measures)
-        summary |= {"agreement": records(measures)}
-        lines += ["", measures.round(3).to_string(index=False)]
-    return summary, *lines, "", f"Labels: {files['labels']}", f"One per image: {files['decided']}"
+    agreed, said = agreement_of(found, run_folder / "label-agreement.csv", settings)
+    return (
+        summary | agreed,
+        *lines,
+        *said,
+        "",
+        f"Labels: {files['labels']}",
+        f"One per image: {files['decided']}",
+    )
 
 
 def screen(

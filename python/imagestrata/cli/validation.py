@@ -48,18 +48,24 @@ def score(run_folder: RunFolder, answers: Answers, settings: Settings) -> Said:
     write_table(run_folder / "scores.csv", scores)
     summary = {"scores": records(scores)}
     lines = [scores.round(3).to_string(index=False)]
-    file = run_folder / "agreement.csv"
+    found, said = agreement_of(judged, run_folder / "agreement.csv", settings)
+    return summary | found, *lines, *said
+
+
+def agreement_of(
+    answers: pd.DataFrame, file: Path, settings: Settings
+) -> tuple[dict[str, Any], list[str]]:
+    """Write the agreement of annotators to a file; what is said to programs and to users."""
+    from ..files import write_table
+
     try:
-        measures = imagestrata.agreement(judged, **settings("agreement"))
+        measures = imagestrata.agreement(answers, **settings("agreement"))
     except ImagestrataError as error:
-        # With one annotator, or no pair judged by two, the scores are still useful.
+        # With one annotator, or nothing that two answered, the answers are still useful.
         file.unlink(missing_ok=True)
-        lines += ["", f"No agreement to report. {error}"]
-    else:
-        write_table(file, measures)
-        summary |= {"agreement": records(measures)}
-        lines += ["", measures.round(3).to_string(index=False)]
-    return summary, *lines
+        return {}, ["", f"No agreement to report. {error}"]
+    write_table(file, measures)
+    return {"agreement": records(measures)}, ["", measures.round(3).to_string(index=False)]
 
 
 def tune(run_folder: RunFolder, answers: Answers, settings: Settings, also: Also = None) -> Said:
