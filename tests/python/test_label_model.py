@@ -132,7 +132,7 @@ def test_useless_predictions_cost_nothing_and_good_ones_help() -> None:
 
 def test_the_variance_of_a_census_is_that_of_authors() -> None:
     """Nothing is left to the drawing of images, and labels alone count."""
-    from imagestrata.posts.sandwich import Sandwich
+    from imagestrata.regression.sandwich import Sandwich
 
     d = simulated()
     every = d["images"][["image_id", "cluster"]].assign(N_h=20, n_h=20)

@@ -34,7 +34,7 @@ ROAD = [
     "explore",
     "share",
 ]
-FOUNDATIONS = {"page", "provenance"}
+FOUNDATIONS = {"page", "provenance", "regression"}
 TOP = {"cli", "doctor", "__main__"}
 PUBLIC = [name for name in imagestrata.__all__ if not name.endswith("Error")]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(getattr(imagestrata, name))]

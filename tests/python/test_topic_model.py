@@ -14,10 +14,10 @@ from scipy.optimize import linprog
 from scipy.special import expit, logit
 
 from imagestrata import ImagestrataError, topic_effects, topic_model
-from imagestrata.posts.formula import FUNCTIONS, natural_spline
 from imagestrata.posts.logit import fit_logit
-from imagestrata.posts.regression import _turn
-from imagestrata.posts.sandwich import Sandwich
+from imagestrata.regression.formula import FUNCTIONS, natural_spline
+from imagestrata.regression.matrix import turn_of
+from imagestrata.regression.sandwich import Sandwich
 from test_golden import golden
 
 
@@ -276,7 +276,7 @@ def test_infinite_estimates_are_those_that_linear_programming_finds():
         group, number = rng.integers(0, 3, n), rng.normal(size=n)
         x = np.column_stack([np.ones(n), group == 1, group == 2, number, (group == 1) * number])
         y = (rng.random(n) < 0.3 * (group != rng.integers(2, 4))).astype(float)
-        z = x @ _turn(x) * np.sqrt(n)
+        z = x @ turn_of(x) * np.sqrt(n)
         if min(y.sum(), n - y.sum()) < z.shape[1]:
             continue
         signed = x * (2 * y - 1)[:, None]

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..posts.logit import fit_logit
-from ..posts.sandwich import Sandwich
+from ..regression.sandwich import Sandwich
 from .estimate import Plan
 from .observed import Array
 

@@ -11,9 +11,9 @@ import pandas as pd
 import patsy
 
 from ..errors import ImagestrataError, plural, warn
-from ..posts.covariates import prepare_covariates, variables_of
-from ..posts.formula import FUNCTIONS, in_days, names_in
-from ..posts.regression import ModelMatrix
+from ..posts.covariates import variables_of
+from ..regression.formula import FUNCTIONS, in_days, names_in
+from ..regression.matrix import ModelMatrix, prepare_covariates
 from ..shown import Part, Shown
 from ..tables import check_table, id_texts
 from ..validate import check_choice, check_conf_level, check_float, check_text
@@ -360,17 +360,18 @@ def _rows(
     none = np.zeros(len(data), dtype=bool)
     missing = np.logical_or.reduce([none, *(lack.to_numpy() for lack in lacks.values())])
     complete = (image >= 0) & ~missing
-    n_left_out = _tell_rows_out(image, lacks, complete, "row" if posts else "image")
+    unit = "row" if posts else "image"
+    n_left_out = _tell_rows_out(image, lacks, complete, unit)
     image = image[complete]
     kept = {name: column[complete].reset_index(drop=True) for name, column in columns.items()}
     inside = names_in_formula(right)
     covariates = {name: column for name, column in kept.items() if name in inside}
     prepared = prepare_covariates(
-        {name: column for name, column in covariates.items() if name != variable}, len(image)
+        {name: column for name, column in covariates.items() if name != variable}, len(image), unit
     )
     if variable in covariates:
         prepared[variable] = f[image]
-    matrix = ModelMatrix(prepared[[*covariates]], right, env)
+    matrix = ModelMatrix(prepared[[*covariates]], right, env, unit)
     decided = np.where(np.isnan(target.decided), f, target.decided)
     sampled = np.flatnonzero(np.isfinite(target.y[image]))
     values = {"machine": decided[image], "f": f[image], "y": target.y[image][sampled]}

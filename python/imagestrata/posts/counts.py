@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
 from ..errors import ImagestrataError, plural, warn
+from ..regression.sandwich import Sandwich
 from ..wording import arg, quote
 from .observations import WEIGHT, Group, Observations
 from .outcomes import Side, columns_of, matrix_of
-from .sandwich import Sandwich
 
 Array = NDArray[Any]
 

@@ -11,9 +11,10 @@ import patsy
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
+from ..regression.formula import FUNCTIONS, names_in
+from ..regression.matrix import prepare_covariates
 from ..wording import arg, quote
 from .design import check_author, check_topics_linked, days_of, topics_of, topics_of_rows
-from .formula import FUNCTIONS, names_in
 from .times import check_zone
 from .values import PERIODS
 
@@ -204,33 +205,3 @@ def _tell_partly(linked: pd.DataFrame, post: pd.Series[Any], known: pd.Series[An
             f"{plural(n, 'post shows', 'posts show')} known images and images that are not in the "
             "clustering. The topics of the latter are not counted."
         )
-
-
-def _plain_type(column: pd.Series[Any]) -> type:
-    return int if pd.api.types.is_integer_dtype(column.dtype) else float
-
-
-def prepare_covariates(data: dict[str, pd.Series[Any]], n: int) -> pd.DataFrame:
-    """Text becomes a category, in the order of the alphabet."""
-    prepared = {}
-    for name, column in data.items():
-        column = column.reset_index(drop=True)
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.cat.remove_unused_categories().cat.as_unordered()
-        elif column.dtype == object or isinstance(column.dtype, pd.StringDtype):
-            if column.map(lambda value: isinstance(value, bool | np.bool_)).all():
-                column = column.astype(bool)
-            else:
-                column = column.astype(str)
-                column = pd.Series(pd.Categorical(column, sorted(column.unique())))
-        elif pd.api.types.is_bool_dtype(column.dtype):
-            column = column.astype(bool)
-        elif pd.api.types.is_numeric_dtype(column.dtype):
-            column = pd.Series(column.to_numpy(dtype=_plain_type(column)))
-        if column.nunique() < 2:
-            raise ImagestrataError(
-                f"{quote(name)} is {quote(column.iloc[0])} in all posts of the model.",
-                f"Leave it out of {arg('formula')}.",
-            )
-        prepared[name] = column
-    return pd.DataFrame(prepared, index=range(n))

@@ -12,6 +12,7 @@ import patsy
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
+from ..regression.formula import names_in
 from ..shown import Part, Shown
 from ..tables import check_table
 from ..validate import check_choice, check_conf_level, check_idle
@@ -27,7 +28,6 @@ from .counts import (
     warn_inestimable,
     with_interval,
 )
-from .formula import names_in
 from .observations import WEIGHT, Observations, check_reliability, observe, wide_ratings
 from .outcomes import matrix_of, sides_of
 

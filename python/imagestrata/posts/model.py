@@ -11,6 +11,8 @@ import patsy
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
+from ..regression.formula import split_formula
+from ..regression.matrix import add_tests
 from ..shown import Part, Shown
 from ..validate import check_choice, check_conf_level
 from ..verbs import check_product, public
@@ -28,9 +30,8 @@ from .effects import (
     scenario_averages,
     values_as_text,
 )
-from .formula import split_formula
 from .logit import Logit
-from .regression import Regressions, add_tests
+from .regression import Regressions
 
 
 @dataclass(eq=False, repr=False)

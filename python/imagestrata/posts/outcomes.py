@@ -12,8 +12,8 @@ import pandas as pd
 import patsy
 
 from ..errors import ImagestrataError
+from ..regression.formula import FUNCTIONS, names_in, term_names
 from ..wording import arg, quote
-from .formula import FUNCTIONS, names_in, term_names
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Formulas, model matrices and clustered standard errors, which all regressions share."""
