@@ -56,9 +56,10 @@ plot_rating_means <- function(means, colours = NULL, labels = NULL, ...) {
   dress_rows(plot, rows)
 }
 
-# A colour for each group, by name, or by position if the colours have no names.
-check_colours <- function(colours, groups, call = rlang::caller_env()) {
-  colours <- colours %||% default_colours(groups)
+# A colour for each group: by its name or that of its party, or by position if the colours have no
+# names.
+check_colours <- function(colours, groups, ordered = FALSE, call = rlang::caller_env()) {
+  colours <- colours %||% default_colours(groups, ordered)
   wrong <- if (is.character(colours)) colours[!are_colours(colours)]
   if (!is.character(colours) || length(wrong) > 0) {
     abort_imagestrata(
@@ -78,7 +79,8 @@ check_colours <- function(colours, groups, call = rlang::caller_env()) {
     }
     return(rlang::set_names(colours[seq_along(groups)], groups))
   }
-  lacking <- setdiff(groups, given)
+  place <- match_parties(groups, given)
+  lacking <- groups[is.na(place)]
   if (length(lacking) > 0 || anyDuplicated(given)) {
     twice <- unique(given[duplicated(given)])
     abort_imagestrata(
@@ -92,29 +94,7 @@ check_colours <- function(colours, groups, call = rlang::caller_env()) {
       call = call
     )
   }
-  colours[groups]
-}
-
-# Democrats are blue and Republicans red, whatever their order.
-default_colours <- function(groups) {
-  party <- party_of(groups)
-  if (!all(c("Democrat", "Republican") %in% party) && !any(nchar(groups[!is.na(party)]) > 1)) {
-    return(group_colours)
-  }
-  rest <- is.na(party)
-  colours <- party_colours[party]
-  colours[rest] <- other_colours[seq_len(sum(rest))]
-  if (anyNA(colours)) group_colours else rlang::set_names(colours, groups)
-}
-
-party_of <- function(groups) {
-  text <- tolower(groups)
-  party <- rep(NA_character_, length(groups))
-  party[text %in% c("democrat", "democrats", "democratic", "dem", "d")] <- "Democrat"
-  party[text %in% c("republican", "republicans", "rep", "gop", "r")] <- "Republican"
-  party[text %in% c("independent", "independents", "ind", "i")] <- "Independent"
-  party[duplicated(party)] <- NA
-  party
+  rlang::set_names(colours[place], groups)
 }
 
 are_colours <- function(x) {

@@ -5,13 +5,12 @@ colours <- c(
   main = "#5b7896", pale = "#cfd4da", bright = "#e08a00", soft = "#62676e", ink = "#1d1f22"
 )
 
-# Readers with any kind of colour vision can distinguish these (Okabe and Ito's palette).
-group_colours <- c("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#595959")
+# Readers with any kind of colour vision can distinguish these, and all differ in lightness, so that
+# figures are readable in grey.
+group_colours <- c("#01429a", "#dd560e", "#17c7a5", "#b0307f", "#efc20b", "#4f9fd8", "#282828")
 
-# Blue is darker than red: in grey, too, they differ.
-party_colours <- c(Democrat = "#1f5fa8", Republican = "#d6403a", Independent = "#8a8a8a")
-
-other_colours <- c("#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#595959")
+# For groups beside parties.
+other_colours <- c("#efc20b", "#00846a", "#282828", "#8a2a86", "#62676e")
 
 split_colours <- c(
   Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36", "Out of fold" = "#2b2f36"

@@ -150,19 +150,19 @@ test_that("points stand in the rows of their topics, bounds are arrows", {
 
 test_that("parties have their colours whatever their order, and other groups a palette", {
   shares <- toy_shares()
-  parties <- party_colours[c("Democrat", "Republican")]
+  parties <- party_colours()[c("Democrat", "Republican")]
   values <- \(plot) plot$scales$get_scales("colour")$palette(2)
   expect_equal(values(plot_prevalence(shares)), parties)
   turned <- dplyr::mutate(shares, party = factor(party, c("Republican", "Democrat")))
   expect_equal(values(plot_prevalence(turned)), rev(parties))
   points <- layers_of(plot_prevalence(turned))
   points <- points[names(points) == "Point"][[1]]
-  expect_equal(points$colour[1], party_colours[["Democrat"]])
+  expect_equal(points$colour[1], party_colours()[["Democrat"]])
   other <- dplyr::mutate(shares, party = ifelse(party == "Democrat", "Labour", "Tory"))
   expect_equal(unname(values(plot_prevalence(other))), group_colours[1:2])
   own <- c(Tory = "blue", Labour = "red")
   expect_equal(values(plot_prevalence(other, colours = own)), own[c("Labour", "Tory")])
-  expect_equal(default_colours("Republican"), party_colours["Republican"])
+  expect_equal(default_colours("Republican"), party_colours()["Republican"])
   expect_equal(default_colours(c("d", "r")), c(d = parties[[1]], r = parties[[2]]))
   expect_equal(default_colours(c("a", "d")), group_colours)
   three <- default_colours(c("Democrat", "Green", "Republican"))
@@ -333,7 +333,7 @@ test_that("the tables of the verbs are drawn as they are", {
   expect_match(caption_on_one_line(plot), "^Bands: 90% intervals, clustered on authors;")
   expect_equal(layers_of(plot_prevalence(tidy(prevalence), n = 3)), layers_of(plot))
   values <- plot$scales$get_scales("colour")$palette(2)
-  expect_equal(unname(values), unname(party_colours[c("Democrat", "Republican")]))
+  expect_equal(unname(values), unname(party_colours()[c("Democrat", "Republican")]))
 
   gaps <- quietly(topic_gaps(posts, by = party, unit = "author"))
   plot <- autoplot(gaps, n = 2)

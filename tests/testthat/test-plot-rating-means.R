@@ -13,7 +13,7 @@ test_that("every row and group is drawn where it belongs", {
   expect_equal(points$x, means$estimate)
   expect_equal(round(points$y), rep(13:1, each = 2))
   expect_true(all(diff(points$y) < 0))
-  expect_equal(unique(points$colour), unname(party_colours[c("Democrat", "Republican")]))
+  expect_equal(unique(points$colour), unname(party_colours()[c("Democrat", "Republican")]))
   expect_equal(plot$labels$caption, "95% intervals; every cluster has equal weight.")
 })
 
@@ -83,7 +83,7 @@ test_that("groups stand in the order of their levels, in tables and in plots", {
 test_that("colours that leave a group without one are refused", {
   expect_snapshot(error = TRUE, {
     plot_rating_means(few_means(), colours = c(Republican = "red"))
-    plot_rating_means(few_means(), colours = c(Rep = "red", Dem = "blue"))
+    plot_rating_means(few_means(), colours = c(Reds = "red", Blues = "blue"))
     plot_rating_means(few_means(), colours = c(Republican = "red", "blue"))
     plot_rating_means(few_means(), c(Democrat = "red", Democrat = "blue", Republican = "red"))
     plot_rating_means(few_means(), colours = c("red", "blew"))

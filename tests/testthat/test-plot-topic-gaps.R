@@ -12,7 +12,7 @@ test_that("topics stand from one side to the other, in the colours of the sides"
   points <- layers_of(plot)$Point
   expect_equal(points$x, c(0.02, -0.05, 0.08))
   expect_equal(points$y, c(2, 1, 3))
-  sides <- party_colours[c("Democrat", "Republican", "Democrat")]
+  sides <- party_colours()[c("Democrat", "Republican", "Democrat")]
   expect_equal(points$colour, unname(sides))
   # Flags are not significant, their point is open.
   expect_equal(points$fill, ifelse(gaps$p.adjusted[1:3] < 0.05, sides, "white"), ignore_attr = TRUE)

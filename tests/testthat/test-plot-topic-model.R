@@ -26,7 +26,7 @@ test_that("the values of a covariate are points in the rows of topics", {
   expect_equal(points$x, shown$estimate)
   expect_setequal(points$x, effects$estimate)
   expect_setequal(plot$scales$get_scales("y")$labels, c("flags", "Cluster 2", "police"))
-  expect_equal(unique(points$colour), unname(party_colours[c("Democrat", "Republican")]))
+  expect_equal(unique(points$colour), unname(party_colours()[c("Democrat", "Republican")]))
   expect_equal(plot$labels$x, "Predicted share of posts")
   expect_match(plot$labels$caption, "^95% intervals, clustered on authors")
   expect_match(
@@ -42,11 +42,11 @@ test_that("differences have directions", {
   # Flags are shown more by Democrats: below zero, as Democrats are the reference.
   flags <- plot$data$cluster == 1
   expect_lt(points$x[flags], 0)
-  expect_equal(points$colour[flags], party_colours[["Democrat"]])
+  expect_equal(points$colour[flags], party_colours()[["Democrat"]])
   expect_equal(plot$scales$get_scales("y")$labels[c(1, 3)], c("police", "flags"))
   directions <- grobs_of(plot)[["directions-1"]]
   expect_equal(directions$pair, c("Republican", "Democrat"))
-  expect_equal(directions$colours, unname(party_colours[c("Republican", "Democrat")]))
+  expect_equal(directions$colours, unname(party_colours()[c("Republican", "Democrat")]))
   expect_equal(unique(tidy(model, "effects")$contrast)[1], "Republican - Democrat")
   predicted <- dplyr::filter(tidy(model, "predictions"), term == "party")
   expect_equal(unique(predicted$value), c("Democrat", "Republican"))
