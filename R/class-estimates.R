@@ -4,7 +4,7 @@
 estimate_columns <- c(
   "level", "term", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic",
   "p.value", "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images",
-  "n_clusters", "weight", "variance", "adjust"
+  "n_clusters", "n_effective", "weight", "respondent_weight", "variance", "adjust"
 )
 
 new_estimates <- function(data, kind, design, options) {
@@ -28,6 +28,9 @@ tbl_sum.imagestrata_estimates <- function(x, ...) {
   heading <- paste0(
     count_of(survey$n_ratings, "rating"), " of ", count_of(survey$n_images, "image"), " by ",
     count_of(survey$n_respondents, "respondent"), "; ", what_counts[[survey$weight]], "; ",
+    if (!is.null(survey[["respondent_weight"]])) {
+      paste0("respondents weighted by ", survey$respondent_weight, "; ")
+    },
     100 * survey$conf_level, "% intervals by ", survey$variance
   )
   rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")

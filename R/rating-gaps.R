@@ -31,7 +31,8 @@
 #' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
 #'   further columns of `by`, `contrast` ("Democrat - Republican" is the first minus the second),
 #'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and `conf.high`
-#'   (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`.
+#'   (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`;
+#'   with respondents' weights also `respondent_weight`.
 #' @family ratings
 #' @export
 #' @examples
@@ -43,6 +44,7 @@
 rating_gaps <- function(ratings,
                         by = "group",
                         weight = "cluster",
+                        respondent_weight = NULL,
                         variance = "two-way",
                         adjust = "holm",
                         shrink = FALSE,
@@ -51,7 +53,8 @@ rating_gaps <- function(ratings,
   check_dots(...)
   check_choice(adjust, "adjust", c("holm", "BH", "none"), rlang::current_env())
   options <- check_estimate(weight, variance, shrink, conf_level)
-  design <- design_ratings(ratings, rlang::enquo(by), weight)
+  design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
+  options <- add_respondent_weight(options, design)
   pairs <- contrasts_of(design)
   compared <- if (shrink) design else compare_alike(design, pairs)
   tell_unrated(design, compared, pairs)
@@ -76,6 +79,7 @@ rating_gaps <- function(ratings,
     )]
   )
   table$weight <- weight
+  table$respondent_weight <- design$respondent_weight
   table$variance <- options$variance
   table$adjust <- adjust
   new_estimates(name_clusters(table, ratings), "gaps", design, c(options, adjust = adjust))

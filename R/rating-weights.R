@@ -12,7 +12,8 @@
 #' @details A cell is an item or a dimension in a group of `by`. In a cell the weight of a cluster
 #' is 1 (`weight = "cluster"`), its number of images `N_h` (`"corpus"`) or the number of shares of
 #' its images (`"share"`). It is divided among the images of the cluster with a rating in the cell,
-#' equally or by their shares, and the weight of an image equally among its ratings.
+#' equally or by their shares, and the weight of an image equally among its ratings. The result is
+#' multiplied by the weight of the respondent, if `respondent_weight` names one.
 #' `weight_cluster`, `weight_corpus` and `weight_share` of the sample give the same means only if
 #' every sampled image has exactly one rating in every cell.
 #'
@@ -31,11 +32,16 @@
 #' design <- survey::svydesign(ids = ~respondent_id, weights = ~weight, data = weights)
 #' proud <- subset(design, level == "item" & item == "proud")
 #' survey::svyby(~rating, ~group, proud, survey::svymean)
-rating_weights <- function(ratings, by = "group", weight = "cluster", of = "means", ...) {
+rating_weights <- function(ratings,
+                           by = "group",
+                           weight = "cluster",
+                           respondent_weight = NULL,
+                           of = "means",
+                           ...) {
   check_dots(...)
   check_weight(weight)
   check_choice(of, "of", c("means", "gaps"), rlang::current_env())
-  design <- design_ratings(ratings, rlang::enquo(by), weight)
+  design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
   pairs <- if (of == "gaps") contrasts_of(design)
   compared <- if (of == "gaps") compare_alike(design, pairs)
   tell_unrated(design, compared, pairs)

@@ -9,7 +9,8 @@
 # weight, of_all),
 # `measures` and `cells` (tables, in the order of the results), counts of the design, the names of
 # the `by` columns, and whether each of them tells images apart (`of_images`).
-design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
+design_ratings <- function(ratings, by, weight, respondent_weight = rlang::quo(NULL),
+                           call = rlang::caller_env()) {
   check_ratings(ratings, call)
   by <- select_by(ratings, by, call)
   ratings <- leave_missing_out(plain_tibble(ratings), call)
@@ -29,11 +30,13 @@ design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
     respondent = respondent, image = image, pair = pair, cluster = cluster,
     stratum = stratum
   )
+  column <- select_respondent_weight(ratings, respondent_weight, call)
+  answers$respondent_weight <- respondent_weights_of(ratings, column, respondent, call)
   answers <- add_dimensions(answers, items)
   answers$pairing <- rep(1L, length(answers$rating))
   design <- list(
     answers = answers, measures = items$measures, groups = group$table, by = names(by),
-    of_images = of_images, weight = weight,
+    of_images = of_images, weight = weight, respondent_weight = column,
     images = images_of(
       ratings, image, cluster, stratum, group$table[of_images][group$id, ], weights, weight
     ),
@@ -43,7 +46,9 @@ design_ratings <- function(ratings, by, weight, call = rlang::caller_env()) {
     ),
     n_respondents = max(respondent), n_images = max(image), n_ratings = nrow(ratings)
   )
-  weigh(number_cells(design), call)
+  design <- weigh(number_cells(design), call)
+  tell_unequal(design)
+  design
 }
 
 check_ratings <- function(ratings, call) {
@@ -407,7 +412,9 @@ check_alike <- function(ratings, x, image, name, call) {
 
 # In a cell each cluster has the weight that `weight` gives it. Its strata with ratings share it in
 # proportion to what they represent, the rated images of a stratum in proportion to their weights in
-# the sample, and the ratings of an image share its weight equally.
+# the sample, and the ratings of an image share its weight equally. Respondents' own weights multiply
+# the result: divided within images, or within clusters, they would cancel out where an image, or a
+# cluster, has one rating.
 weigh <- function(design, call) {
   answers <- design$answers
   images <- design$images
@@ -423,7 +430,7 @@ weigh <- function(design, call) {
     weight <- divide(weight, answers$stratum, totals_of(images, "stratum"))
     weight <- divide(weight, answers$cluster, cluster_totals(design))
   }
-  answers$weight <- weight / tabulate(unit)[unit]
+  answers$weight <- weight / tabulate(unit)[unit] * (answers$respondent_weight %||% 1)
   total <- sum_by(answers$weight, answers$cell, nrow(design$cells))
   if (any(total == 0)) {
     empty <- design$groups[design$cells$group[total == 0][1], ]
@@ -436,6 +443,96 @@ weigh <- function(design, call) {
   answers$share <- answers$weight / total[answers$cell]
   design$answers <- answers
   design
+}
+
+# The column of respondents' weights, or NULL.
+select_respondent_weight <- function(ratings, column, call) {
+  selected <- rlang::try_fetch(
+    names(ratings)[tidyselect::eval_select(column, ratings)],
+    error = function(error) {
+      absent <- setdiff(all.vars(rlang::quo_get_expr(column)), names(ratings))
+      if (length(absent) == 0) absent <- rlang::as_label(column)
+      abort_imagestrata(
+        "{.arg respondent_weight} names a column that {.arg ratings} does not have: {.field
+         {absent}}.",
+        hint = "Its columns are {.field {names(ratings)}}. Join the table of respondents by {.field
+                respondent_id} first.",
+        call = call
+      )
+    }
+  )
+  if (length(selected) > 1) {
+    abort_imagestrata(
+      "{.arg respondent_weight} must be one column, not {length(selected)}: {.field {selected}}.",
+      call = call
+    )
+  }
+  if (length(selected) == 1) selected
+}
+
+respondent_weights_of <- function(ratings, column, respondent, call) {
+  if (is.null(column)) {
+    return(NULL)
+  }
+  weights <- ratings[[column]]
+  if (!is.numeric(weights)) {
+    abort_imagestrata(
+      "{.field {column}} must hold numbers, not {.obj_type_friendly {weights}}.",
+      call = call
+    )
+  }
+  wrong <- which(!is.finite(weights) | weights <= 0)
+  if (length(wrong) > 0) {
+    people <- unique(ratings$respondent_id[wrong])
+    abort_imagestrata(
+      "{.field {column}} must be a positive number for every respondent, but is {.val
+       {weights[wrong[1]]}} for {length(people)} of {max(respondent)} respondent{?s}, the first {.val
+       {people[1]}}.",
+      hint = "Complete the weights, or leave the ratings of {cli::qty(length(people))}{?this/these}
+              respondent{?s} out with {.fn dplyr::filter}.",
+      call = call
+    )
+  }
+  differs <- which(weights != weights[match(respondent, respondent)])
+  if (length(differs) > 0) {
+    id <- ratings$respondent_id[differs[1]]
+    abort_imagestrata(
+      "{.field {column}} must be the same in all ratings of a respondent, but differs for {.val
+       {id}}: {.val {unique(weights[ratings$respondent_id == id])}}.",
+      hint = "The weights of images are in {.arg weight}.",
+      call = call
+    )
+  }
+  as.double(weights)
+}
+
+# Kish's effective number of respondents in groups 1 to `n`, which `of` has for each answer: so many respondents with equal
+# weights would make a mean equally precise.
+effective_respondents <- function(answers, of, n) {
+  place <- which(answers$weight > 0)
+  place <- place[!duplicated(pair_up(of[place], answers$respondent[place]))]
+  sums <- function(x) sum_by(x[place], of[place], n)
+  sums(answers$respondent_weight)^2 / sums(answers$respondent_weight^2)
+}
+
+tell_unequal <- function(design) {
+  if (is.null(design$respondent_weight)) {
+    return()
+  }
+  answers <- design$answers
+  groups <- design$groups[!design$of_images]
+  of_group <- number_rows(groups)
+  n_groups <- max(of_group)
+  people <- n_in_cells(answers$respondent, of_group[answers$group], n_groups)
+  effective <- effective_respondents(answers, of_group[answers$group], n_groups)
+  uneven <- which(effective < people / 2)
+  if (length(uneven) > 0) {
+    worst <- uneven[which.min((effective / people)[uneven])]
+    cli::cli_inform(c("i" = "The weights {.field {design$respondent_weight}} are very unequal in
+      {length(uneven)} group{?s}, most so for {label_of(groups[match(worst, of_group), ])}:
+      {people[worst]} respondents are as informative as {round(effective[worst])} with equal
+      weights."))
+  }
 }
 
 # For each image the total weight of its cluster: 1, or the number of its images or shares in the

@@ -115,7 +115,10 @@ count_cells <- function(answers, n) {
     n_ratings = tabulate(cell, n),
     n_respondents = distinct(answers$respondent),
     n_images = distinct(answers$image),
-    n_clusters = distinct(answers$cluster)
+    n_clusters = distinct(answers$cluster),
+    n_effective = if (!is.null(answers$respondent_weight)) {
+      effective_respondents(answers, answers$cell, n)
+    }
   )
 }
 

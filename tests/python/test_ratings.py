@@ -134,6 +134,85 @@ def test_estimates_are_those_of_r(function, weight, variance):
     pd.testing.assert_frame_equal(table, known, rtol=1e-9, check_dtype=False)
 
 
+#: Arguments of the golden survey's cases, as golden_survey_cases() in R has them.
+CASES = {f"{w} {v}": {"weight": w, "variance": v} for w in WEIGHTS for v in VARIANCES} | {
+    "month": {"by": ["group", "month"]}
+}
+GAP_CASES = CASES
+
+
+@pytest.mark.parametrize(
+    ("function", "case"),
+    [(rating_means, case) for case in CASES] + [(rating_gaps, case) for case in GAP_CASES],
+)
+def test_weighted_estimates_are_those_of_r(function, case):
+    known = golden("survey-means" if function is rating_means else "survey-gaps")
+    cases = CASES if function is rating_means else GAP_CASES
+    assert set(known["case"]) == set(cases)
+    known = known[known["case"] == case].drop(columns="case").dropna(axis=1, how="all")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = function(golden("survey"), respondent_weight="survey_weight", **cases[case])
+    pd.testing.assert_frame_equal(
+        table, known.reset_index(drop=True), rtol=1e-9, check_dtype=False, check_like=True
+    )
+
+
+# ---- weights of respondents ----
+
+
+def test_respondents_weights_by_hand():
+    """Each image has one rater in a group: weights must count nevertheless."""
+    table = six().assign(wave=[1.0, 1.0, 3.0, 2.0, 2.0, 2.0])
+    means = rating_means(table, respondent_weight="wave", variance="respondent")
+    # Cluster 1 has two images of 1/2 each; d2 counts three times as much as d1.
+    first = means.iloc[0]
+    mean = (0.5 * 2 + 0.5 * 4 + 3 * 6) / 4
+    assert first["estimate"] == pytest.approx(mean)
+    scores = [(0.5 * (2 - mean) + 0.5 * (4 - mean)) / 4, 3 * (6 - mean) / 4]
+    assert first["std_error"] == pytest.approx(np.sqrt(4 / 3 * np.square(scores).sum()))
+    assert first["n_effective"] == pytest.approx(16 / 10)
+    assert first["respondent_weight"] == "wave"
+    # Equal weights, in whatever unit, change nothing.
+    plain = rating_means(table, variance="respondent").iloc[1]
+    assert means.iloc[1]["estimate"] == pytest.approx(plain["estimate"])
+    weights = rating_weights(table, respondent_weight="wave")["weight"]
+    assert weights.tolist() == [0.5, 0.5, 3.0, 1.0, 1.0, 2.0]
+    gaps = [
+        rating_gaps(table.assign(wave=table["wave"] * unit), respondent_weight="wave")
+        for unit in (1, 7.5)
+    ]
+    pd.testing.assert_frame_equal(*gaps)
+
+
+def test_weights_of_respondents_that_cannot_be_used():
+    table = six().assign(wave=1.0)
+    for bad, name, message in [
+        (table, "party", "'party'; they have respondent_id"),
+        (table, ["wave"], "must name a column"),
+        (
+            table.assign(wave=[1, 1, None, 2, 2, 2]),
+            "wave",
+            "for 1 of 4 respondents, the first 'd2'",
+        ),
+        (table.assign(wave=[1, 1, 0, 2, 2, 2]), "wave", "a positive number for every respondent"),
+        (table.assign(wave=[1, 1, np.inf, 2, 2, 2]), "wave", "a positive number for every"),
+        (table.assign(wave=[1, 2, 1, 2, 2, 2]), "wave", "the same in all ratings .* for 'd1'"),
+    ]:
+        for function in (rating_means, rating_gaps, rating_weights):
+            with pytest.raises(ImagestrataError, match=message):
+                function(bad, respondent_weight=name)
+
+
+def test_very_unequal_weights_are_reported():
+    people = pd.DataFrame({"respondent_id": range(40), "group": "D", "wave": 1.0})
+    people.loc[0, "wave"] = 30.0
+    table = people.assign(image_id=range(40), item="angry", rating=np.arange(40.0))
+    # 69^2 / (39 + 900)
+    with pytest.warns(UserWarning, match="group D: 40 respondents are as informative as 5 with"):
+        rating_means(table, weight="none", respondent_weight="wave")
+
+
 # ---- clusters of which not all images were rated ----
 
 

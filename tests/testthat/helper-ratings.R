@@ -115,6 +115,60 @@ golden_gaps <- function(ratings) {
   )))
 }
 
+# A survey with everything that arguments of means and gaps can name: respondents' weights, three
+# parties, an ideology of five values, gender, months of images; with images that were not rated.
+golden_survey <- function() {
+  withr::local_seed(23)
+  clusters <- rep(1:8, c(5, 5, 4, 4, 3, 3, 2, 1))
+  n_h <- tabulate(clusters)[clusters]
+  images <- tibble::tibble(
+    image_id = sprintf("i%02d", seq_along(clusters)), cluster = clusters,
+    month = c("May", "June")[1 + seq_along(clusters) %% 2], N_h = 3L * n_h, n_h = n_h,
+    weight_corpus = 3, weight_cluster = 1 / n_h,
+    weight_share = 3 * sample(c(1, 2, 9), length(clusters), TRUE)
+  )
+  people <- tibble::tibble(
+    respondent_id = sprintf("p%02d", 1:60), group = rep(c("D", "I", "R"), 20),
+    ideology = sample(1:5, 60, TRUE), gender = sample(c("f", "m"), 60, TRUE),
+    survey_weight = round(stats::rlnorm(60, 0, 0.5), 2)
+  )
+  rated <- lapply(1:60, \(i) tibble::tibble(
+    people[i, ], images[sort(sample(nrow(images), 6)), ]
+  ))
+  rated <- dplyr::bind_rows(rated)
+  effect <- stats::rnorm(8)
+  ratings <- dplyr::bind_rows(lapply(c(proud = 1, angry = 2), \(i) {
+    mean <- 5 + c(D = 1, I = 0, R = -1)[rated$group] * c(1, -1)[i] + effect[rated$cluster]
+    tibble::tibble(
+      rated,
+      item = c("proud", "angry")[i], dimension = c("enthusiasm", "aversion")[i],
+      rating = pmin(10, pmax(0, round(mean + stats::rnorm(nrow(rated), sd = 2))))
+    )
+  }))
+  ratings[-seq(4, nrow(ratings), by = 37), ]
+}
+
+# Arguments of rating_means() and rating_gaps(), which the Python test repeats.
+golden_survey_cases <- function() {
+  options <- golden_options()
+  every <- Map(
+    \(weight, variance) list(weight = weight, variance = variance),
+    options$weight, options$variance
+  )
+  names(every) <- paste(options$weight, options$variance)
+  list(
+    means = c(every, list(month = list(by = c("group", "month")))),
+    gaps = c(every, list(month = list(by = c("group", "month"))))
+  )
+}
+
+golden_survey_estimates <- function(verb, cases, ratings) {
+  quietly(dplyr::bind_rows(lapply(names(cases), function(case) {
+    given <- c(list(ratings, respondent_weight = "survey_weight"), cases[[case]])
+    tibble::add_column(plain_tibble(do.call(verb, given)), case = case, .before = 1)
+  })))
+}
+
 # Posts with one or two images, some of them without ratings or unknown, of authors who differ.
 golden_shares <- function() {
   withr::local_seed(21)

@@ -16,3 +16,17 @@ test_that("the models of shares that both languages test are what R computes", {
   expected <- read_golden("share-models")
   expect_equal(expected, golden_share_models(posts, ratings), tolerance = 1e-7, ignore_attr = TRUE)
 })
+
+test_that("the weighted survey that both languages test is what R computes", {
+  ratings <- read_golden("survey")
+  cases <- golden_survey_cases()
+  expect_equal(ratings, golden_survey(), ignore_attr = TRUE)
+  expect_equal(
+    read_golden("survey-means"), golden_survey_estimates(rating_means, cases$means, ratings),
+    ignore_attr = TRUE
+  )
+  expect_equal(
+    read_golden("survey-gaps"), golden_survey_estimates(rating_gaps, cases$gaps, ratings),
+    ignore_attr = TRUE
+  )
+})

@@ -30,7 +30,8 @@ class Design:
         One row per answer to a measure (an item or a dimension): ``level``, ``item``,
         ``dimension``, the columns of ``by``, ``respondent_id``, ``image_id``, ``cluster``
         (None if unknown), ``stratum`` (part of a cluster from which images were drawn),
-        ``rating``, ``weight``; ``respondent`` and ``image``, as numbers.
+        ``rating``, ``weight``, ``respondent_weight`` (a factor of ``weight``; 1 without weights of
+        respondents); ``respondent`` and ``image``, as numbers.
     images : DataFrame
         One row per image, ``image_id`` in the index: ``cluster``, ``stratum``, ``weight`` (in the
         sample), ``of_all`` (number of sampled images that it represents if some images of its
@@ -46,6 +47,8 @@ class Design:
         The unit with equal weight.
     n_respondents : int
         Number of respondents in the whole survey.
+    respondent_weight : str or None
+        The column of respondents' weights.
     """
 
     answers: pd.DataFrame
@@ -55,6 +58,7 @@ class Design:
     of_images: list[str]
     weight: str
     n_respondents: int
+    respondent_weight: str | None = None
 
     @property
     def clustered(self) -> bool:
@@ -67,7 +71,7 @@ class Design:
         return bool(self.by) and self.by[0] in self.of_images
 
 
-def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
+def design_ratings(ratings: Any, by: Any, weight: Any, respondent_weight: Any = None) -> Design:
     """Check ratings and compute the weighted answers that enter means."""
     table = _check_ratings(ratings)
     by = _check_by(by, table)
@@ -78,7 +82,8 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     if missing:
         warn(f"{missing} of {plural(len(table), 'rating')} are missing and left out.")
         table = table[table["rating"].notna()]
-    table = table.assign(weight=_weights(table, weight))
+    of_person = _respondent_weights(table, respondent_weight)
+    table = table.assign(weight=_weights(table, weight), respondent_weight=of_person)
     for name in ("dimension", "cluster"):
         if name not in table:
             table[name] = None
@@ -90,8 +95,10 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
     items = table.assign(level="item")
     answers = pd.concat([items, _dimensions(items, by)], ignore_index=True)
     n_respondents = table["respondent_id"].nunique()
-    design = Design(answers, images, measures, by, of_images, weight, n_respondents)
-    answers["weight"] = _weigh(design)
+    design = Design(
+        answers, images, measures, by, of_images, weight, n_respondents, respondent_weight
+    )
+    answers["weight"] = _weigh(design) * answers["respondent_weight"]
     for name in ("respondent", "image"):
         answers[name] = pd.factorize(answers[f"{name}_id"])[0]
     cell = ["level", "item", *by]
@@ -102,6 +109,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any) -> Design:
             f"All weights `weight_{weight}` of {', '.join(map(str, where[1:]))} are zero.",
             f"No image in this group was shared: choose another {arg('weight')}.",
         )
+    _warn_unequal(design)
     return design
 
 
@@ -173,6 +181,63 @@ def _weights(ratings: pd.DataFrame, weight: str) -> pd.Series[Any]:
             "Check whether images were rated that are not in the sample.",
         )
     return weights.astype(float)
+
+
+def _respondent_weights(ratings: pd.DataFrame, name: Any) -> pd.Series[Any]:
+    """The weight of each rating's respondent, 1 without a column of weights."""
+    if name is None:
+        return pd.Series(1.0, index=ratings.index)
+    if not isinstance(name, str) or name not in ratings:
+        raise ImagestrataError(
+            f"{arg('respondent_weight')} must name a column of the ratings, not {quote(name)}; "
+            f"they have {', '.join(map(str, ratings))}.",
+            "Join the table of respondents by respondent_id first.",
+        )
+    weights = pd.to_numeric(ratings[name], errors="coerce").astype(float)
+    wrong = ~(np.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        people = ratings["respondent_id"][wrong]
+        raise ImagestrataError(
+            f"{quote(name)} must be a positive number for every respondent, but is "
+            f"{quote(ratings[name][wrong].iloc[0])} for {people.nunique()} of "
+            f"{plural(ratings['respondent_id'].nunique(), 'respondent')}, the first "
+            f"{quote(people.iloc[0])}.",
+            "Complete the weights, or leave the ratings of such respondents out.",
+        )
+    kinds = weights.groupby(ratings["respondent_id"], observed=True).nunique()
+    if (kinds > 1).any():
+        raise ImagestrataError(
+            f"{quote(name)} must be the same in all ratings of a respondent, but differs for "
+            f"{quote(kinds.index[kinds > 1][0])}.",
+            f"The weights of images are in {arg('weight')}.",
+        )
+    return weights
+
+
+def effective(answers: pd.DataFrame) -> float:
+    """Kish's effective number of respondents: squared sum of weights by sum of squares."""
+    counted = answers[answers["weight"] > 0]
+    weights = counted.drop_duplicates("respondent_id")["respondent_weight"]
+    return float(weights.sum() ** 2 / (weights**2).sum())
+
+
+def _warn_unequal(design: Design) -> None:
+    if design.respondent_weight is None:
+        return
+    columns = [name for name in design.by if name not in design.of_images]
+    uneven = []
+    for key, answers in design.answers.assign(all=0).groupby(["all", *columns], observed=True):
+        people, equal = answers["respondent_id"].nunique(), effective(answers)
+        if equal < people / 2:
+            uneven.append((equal / people, people, equal, key[1:]))
+    if uneven:
+        _, people, equal, values = min(uneven, key=lambda row: row[0])
+        where = ", ".join(f"{name} {value}" for name, value in zip(columns, values, strict=True))
+        warn(
+            f"The weights {quote(design.respondent_weight)} are very unequal in "
+            f"{plural(len(uneven), 'group')}, most so for {where or 'all respondents'}: "
+            f"{people} respondents are as informative as {round(equal)} with equal weights."
+        )
 
 
 def _order(column: pd.Series[Any]) -> list[Any]:
@@ -297,7 +362,8 @@ def _weigh(design: Design) -> pd.Series[Any]:
     In a cell each cluster has the weight that ``weight`` gives it. It is divided among its
     strata with a rating in proportion to what they represent, then among the rated images of a
     stratum in proportion to their weights in the sample, and the weight of an image equally among
-    its ratings.
+    its ratings. (Respondents' weights multiply the result; divided within images or clusters, they
+    would cancel out where an image or a cluster has one rating.)
     """
     answers = design.answers
     cell = ["level", "item", *design.by]
@@ -385,7 +451,7 @@ def _dimensions(items: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     known = items[items["dimension"].notna()]
     unit = ["respondent_id", "image_id", "dimension"]
     grouped = known.groupby(unit, observed=True, sort=False)
-    asked = dict.fromkeys([*by, "cluster", "stratum", "weight"])
+    asked = dict.fromkeys([*by, "cluster", "stratum", "weight", "respondent_weight"])
     others = [name for name in asked if name not in unit]
     first = grouped[others].first()
     means = first.assign(rating=grouped["rating"].mean()).reset_index()

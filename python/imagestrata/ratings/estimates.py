@@ -15,7 +15,7 @@ from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_conf_level
 from ..verbs import public
 from ..wording import arg, quote
-from .design import Design, design_ratings, warn_unrated
+from .design import Design, design_ratings, effective, warn_unrated
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -32,6 +32,7 @@ def rating_means(
     by: str | Sequence[str] | None = "group",
     *,
     weight: str = "cluster",
+    respondent_weight: str | None = None,
     variance: str = "two-way",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
@@ -53,6 +54,10 @@ def rating_means(
         every image of the corpus, every share of an image, or every rated image.
         The weight of an image does not depend on its number of ratings, and the weight of a
         cluster does not depend on the number of its rated images: see the notes.
+    respondent_weight : str or None, default None
+        The column of ``ratings`` with the survey weight of each respondent, whose unit does not
+        matter; None gives respondents equal weight. Means then describe the population that the
+        survey's weights lead back to.
     variance : {"two-way", "respondent", "image"}, default "two-way"
         Units that count as drawn at random: respondents, and images within clusters;
         respondents only, as in R's ``svydesign(ids = ~respondent_id)``; or images only, which
@@ -66,7 +71,8 @@ def rating_means(
         One row per measure and group: ``level`` ("item" or "dimension"), ``item``,
         ``dimension``, the columns of ``by`` (and the names of clusters, if they have any),
         ``estimate``, ``std_error``, ``df``, ``conf_low``, ``conf_high``, ``n_ratings``,
-        ``n_respondents``, ``n_images``, ``n_clusters``, ``weight``, ``variance``.
+        ``n_respondents``, ``n_images``, ``n_clusters``, ``weight``, ``variance``; with weights of
+        respondents also ``n_effective`` and ``respondent_weight``.
 
     Raises
     ------
@@ -86,6 +92,14 @@ def rating_means(
     of an image among its ratings; :func:`rating_weights` returns the resulting weights. A cluster
     without a rating is not in the mean, and a warning counts such clusters. If a column of ``by``
     describes images, such as their month, only the images of a cluster in that month count.
+
+    Respondents' weights multiply the weight of an answer: the image's part of its cluster, divided
+    by the number of its raters, times the weight of the respondent. The mean of a cell is the sum
+    of weighted ratings divided by the sum of these weights. It estimates the mean over images of
+    what the population of respondents would answer on average. Totals of images or clusters are not
+    kept fixed: with one rater per image the respondents' weights would cancel out. ``n_effective``
+    is Kish's effective number of respondents, the squared sum of their weights divided by the sum
+    of squared weights; a warning tells you if it is less than half of the respondents.
 
     Scores of answers are u = w (y - mean) / sum(w). "respondent" is V n / (n - 1), where V is the
     sum over respondents of their squared total scores and n the number of respondents in the
@@ -107,7 +121,7 @@ def rating_means(
     """
     variance = check_choice("variance", variance, VARIANCES)
     conf_level = check_conf_level(conf_level)
-    design = design_ratings(ratings, by, weight)
+    design = design_ratings(ratings, by, weight, respondent_weight)
     warn_unrated(design)
     rows = []
     for place, group, answers in _cells(design):
@@ -120,13 +134,14 @@ def rating_means(
                 "std_error": np.sqrt(_variance(variance, design.n_respondents, cell)),
                 "df": _degrees(variance, cell),
                 **cell.counts,
+                **({"n_effective": effective(answers)} if respondent_weight else {}),
             }
         )
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
     _warn_alone(table, design.by, "in")
     _warn_no_spread(table)
-    table = _in_order(table, ratings, design.by).assign(weight=weight, variance=variance)
-    return _with_names(table, ratings)
+    table = _in_order(table, ratings, design.by)
+    return _with_names(table.assign(**_weighted(design), variance=variance), ratings)
 
 
 @public
@@ -135,6 +150,7 @@ def rating_gaps(
     by: str | Sequence[str] = "group",
     *,
     weight: str = "cluster",
+    respondent_weight: str | None = None,
     variance: str = "two-way",
     adjust: str = "holm",
     conf_level: float = 0.95,
@@ -152,6 +168,8 @@ def rating_gaps(
         further columns, as in ``["group", "cluster"]``.
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         As in :func:`rating_means`.
+    respondent_weight : str or None, default None
+        As in :func:`rating_means`.
     variance : {"two-way", "respondent", "image"}, default "two-way"
         As in :func:`rating_means`.
     adjust : {"holm", "BH", "none"}, default "holm"
@@ -167,7 +185,8 @@ def rating_gaps(
         further columns of ``by``, ``contrast`` ("Democrat - Republican": the first
         minus the second), ``estimate``, ``std_error``, ``df``, ``statistic``,
         ``p_value``, ``p_adjusted``, ``conf_low``, ``conf_high``, ``n_ratings``,
-        ``n_respondents``, ``weight``, ``variance``, ``adjust``. A comparison has no row if one
+        ``n_respondents``, ``weight``, ``variance``, ``adjust``; with weights of respondents also
+        ``respondent_weight``. A comparison has no row if one
         group has no rating, or none in a cluster that the other group rated; a warning counts
         such comparisons.
 
@@ -191,7 +210,7 @@ def rating_gaps(
     variance = check_choice("variance", variance, VARIANCES)
     adjust = check_choice("adjust", adjust, ADJUSTMENTS)
     conf_level = check_conf_level(conf_level)
-    design = design_ratings(ratings, by, weight)
+    design = design_ratings(ratings, by, weight, respondent_weight)
     pairs = list(itertools.combinations(_check_compared(design), 2))
     rows, one_sided = [], 0
     left_out: dict[str, list[pd.DataFrame]] = {}
@@ -229,7 +248,14 @@ def rating_gaps(
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
     table = _in_order(table, ratings, design.by[1:])
-    return _with_names(table.assign(weight=weight, variance=variance, adjust=adjust), ratings)
+    table = table.assign(**_weighted(design), variance=variance, adjust=adjust)
+    return _with_names(table, ratings)
+
+
+def _weighted(design: Design) -> dict[str, str]:
+    """The columns that name the weights."""
+    name = design.respondent_weight
+    return {"weight": design.weight} | ({} if name is None else {"respondent_weight": name})
 
 
 def _with_names(table: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
@@ -256,6 +282,7 @@ def rating_weights(
     by: str | Sequence[str] | None = "group",
     *,
     weight: str = "cluster",
+    respondent_weight: str | None = None,
     of: str = "means",
 ) -> pd.DataFrame:
     """Return every answer with its weight in the mean, for other software.
@@ -268,6 +295,8 @@ def rating_weights(
         Columns that define groups, as in :func:`rating_means`.
     weight : {"cluster", "corpus", "share"}, default "cluster"
         Unit with equal weight, as in :func:`rating_means`.
+    respondent_weight : str or None, default None
+        As in :func:`rating_means`; the weights of answers are multiplied by it.
     of : {"means", "gaps"}, default "means"
         The weights of :func:`rating_means`, or those of :func:`rating_gaps`, which include
         only the clusters that both groups rated.
@@ -298,7 +327,7 @@ def rating_weights(
     and standard errors of ``rating_means(variance="respondent")``.
     """
     check_choice("of", of, ("means", "gaps"))
-    design = design_ratings(ratings, by, weight)
+    design = design_ratings(ratings, by, weight, respondent_weight)
     named = [name for name in design.by if name not in ("image_id", "cluster")]
     columns = ["level", "item", "dimension", *named, "respondent_id", "image_id"]
     columns += [*(["cluster"] if design.clustered else []), "rating", "weight"]
