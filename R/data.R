@@ -11,17 +11,54 @@
 #' A simulated study of partisan emotions
 #'
 #' **Simulated: no person rated anything.** A study in the shape of the published one: 18,096
-#' images in 309 clusters, 1,087 of them sampled by the rule of [sample_images()], ten emotions
-#' rated from 0 to 10 by 360 Democrats and 360 Republicans, eight images each, no two of them of
-#' one cluster. Sizes of clusters and the directions of the party gaps are those that the paper
-#' reports (Democrats higher on hopeful, proud, angry, worried, scared and afraid; as high on
-#' resentful, bitter and hateful); all else is made up. The script is
+#' images in 309 clusters, 1,087 of them sampled by the rule of [sample_images()], and ten emotions
+#' to be rated from 0 to 10 by 360 Democrats and 360 Republicans, who were asked about eight images
+#' each, no two of them of one cluster. Sizes of clusters and the directions of the party gaps are
+#' those that the paper reports (Democrats higher on hopeful, proud, angry, worried, scared and
+#' afraid; as high on resentful, bitter and hateful); all else is made up. The script is
 #' `data-raw/partisan_emotions.R` in the repository.
 #'
-#' @format `simulated_ratings`, as [read_ratings()] returns ratings, one row per respondent,
-#'   image and item: `respondent_id`, `group` (the party), `image_id`, `cluster`, `item`,
-#'   `dimension`, `rating` (0 to 10), and of the sample `N_h`, `n_h`, `weight_corpus`,
-#'   `weight_cluster`, `weight_share`.
+#' @details What was simulated about respondents, for comparison with what you find:
+#'
+#' * **Who they are.** The supporters of each party are to be described. Of these, 20% are 18 to 29
+#'   years old, 25% 30 to 44, 25% 45 to 59 and 30% older; 56% of the Democrats are women, and 48% of
+#'   the Republicans. The panel is younger and has more women. `survey_weight` corrects this: within
+#'   each party it is the share of a respondent's age group and gender among supporters, divided by
+#'   the share among respondents.
+#' * **What ratings depend on**, apart from the image. In answers, with the other two held constant:
+#'
+#'   | | Democrats | Republicans |
+#'   |---|---|---|
+#'   | ten years more of age, all emotions | -0.19 | 0 |
+#'   | women less men, anxiety (other dimensions: 0) | 0.31 | 0.28 |
+#'   | one point more of ideology, enthusiasm | -0.21 | -0.21 |
+#'   | one point more of ideology, aversion | -0.18 | 0.18 |
+#'   | one point more of ideology, anxiety | 0 | 0 |
+#'
+#'   Party and ideology thus interact in aversion only. Among all supporters, Democrats' means over
+#'   clusters are about 0.1 lower than with equal weights for the respondents of the panel.
+#' * **What is missing.** Of the 5,760 images that people were asked to rate, 7.3% have no rating.
+#'   After each image people stop for good with a probability that increases with age
+#'   (`plogis(-4.5 + 0.035 * (age - 45))`). They skip an image with the probability
+#'   `plogis(-3.6 + 0.6 * z + 0.25 * (ideology - 4))`, where `z` is the mean of aversion and anxiety
+#'   that its cluster evokes in all people, standardised over clusters. Of the other images, 1% of the
+#'   single items were overlooked. Given age, ideology and the cluster, what is missing does not
+#'   depend on what would have been answered. Both parties rated images of every cluster.
+#' * **The draw.** As befits an example, respondents are the first of eight draws in which all 18 95%
+#'   intervals of regressions by party and dimension contain the values above.
+#'
+#' @format `simulated_ratings`, as [read_ratings()] returns ratings, one row per answer (respondent,
+#'   image and item; without a row if there is no answer): `respondent_id`, `group` (the party),
+#'   `image_id`, `cluster`, `item`, `dimension`, `rating` (0 to 10), and of the sample `N_h`, `n_h`,
+#'   `weight_corpus`, `weight_cluster`, `weight_share`.
+#'
+#'   `simulated_respondents`, one row per respondent: `respondent_id`, `group`, `age` (years),
+#'   `gender` (a factor: man, woman), `ideology` from 1 (very liberal) to 7 (very conservative), and
+#'   `survey_weight`, whose mean is 1 in each party.
+#'
+#'   `simulated_packets`, as [assign_annotators()] and [reassign()] return packets, one row per
+#'   respondent and image that the respondent was asked to rate: `packet_id`, `group`, `position`,
+#'   `image_id`, `cluster`, `path`, and `respondent_id`.
 #'
 #'   `simulated_sample`, as [sample_images()] returns it, with `n_shares`, the number of times that
 #'   an image was shared. The files that `path` names do not exist.
@@ -32,9 +69,23 @@
 #' @family data
 #' @examples
 #' simulated_ratings
+#' simulated_respondents
+#' simulated_packets
 #' simulated_sample
 #' head(simulated_clusters, 8)
+#'
+#' # Who stopped or skipped: the share of images without any answer, by age.
+#' answered <- unique(simulated_ratings[c("respondent_id", "image_id")])
+#' asked <- merge(simulated_packets, simulated_respondents, by = "respondent_id")
+#' pair <- function(x) paste(x$respondent_id, x$image_id)
+#' tapply(!pair(asked) %in% pair(answered), cut(asked$age, c(17, 29, 44, 59, 85)), mean)
 "simulated_ratings"
+
+#' @rdname simulated_ratings
+"simulated_respondents"
+
+#' @rdname simulated_ratings
+"simulated_packets"
 
 #' @rdname simulated_ratings
 "simulated_sample"

@@ -122,6 +122,8 @@ simulated_sample <- tibble::tibble(
 # everybody has eight. Where the end of one round meets the start of the next the clusters
 # differ as well.
 n_people <- 360
+sd_general <- 0.8
+sd_special <- 0.5
 deal <- function() {
   cards <- unlist(replicate(3, {
     first <- sample(n_clusters, 1)
@@ -137,12 +139,14 @@ answers <- lapply(c(Democrat = 1, Republican = -1) / 2, function(side) {
     if (fair(dealt)) break
   }
   # People differ in how much they feel at all, by dimension, and by item.
-  feels <- rnorm(n_people, sd = 0.8) +
-    sapply(dimensions, \(d) rnorm(n_people, sd = 0.5))[, dimension]
+  general <- rnorm(n_people, sd = sd_general)
+  special <- sapply(dimensions, \(d) rnorm(n_people, sd = sd_special))
+  feels <- general + special[, dimension]
   felt <- rep(level, each = length(dealt$image)) + image_evoked[dealt$image, ] +
     side * party_gap[cluster[dealt$image], ] + feels[dealt$person, ] +
     rnorm(length(dealt$image)) + rnorm(length(dealt$image) * 10, sd = 1.3)
-  c(dealt, list(rating = pmin(10L, pmax(0L, as.integer(round(felt))))))
+  rating <- pmin(10L, pmax(0L, as.integer(round(felt))))
+  c(dealt, list(rating = rating, general = general, special = special))
 })
 
 simulated_ratings <- lapply(names(answers), function(party) {
@@ -178,11 +182,136 @@ stopifnot(
   !anyDuplicated(rated[c("respondent_id", "cluster")])
 )
 
+# ---- Who the respondents are --------------------------------------------------------------
+
+# Age, gender and ideology are drawn given what a respondent feels. So that each effect can be
+# named, they depend on parts that are independent of each other: age on how much a respondent feels
+# in general, gender on the anxiety that comes on top, ideology on enthusiasm and aversion on top.
+set.seed(8)
+parties <- c("Democrat", "Republican")
+age_general <- c(Democrat = -0.4, Republican = 0)
+gender_anxiety <- 0.4
+ideology_enthusiasm <- c(Democrat = -0.55, Republican = -0.55)
+ideology_aversion <- c(Democrat = -0.45, Republican = 0.45)
+ideology_mean <- c(Democrat = 2.6, Republican = 5.4)
+
+describe <- function(party, general, special) {
+  n <- length(general)
+  mixed <- function(...) {
+    known <- c(...)
+    known + sqrt(1 - stats::var(known)) * rnorm(n)
+  }
+  general <- general / sd_general
+  special <- special / sd_special
+  age <- 43 + 16 * mixed(age_general[[party]] * general)
+  woman <- mixed(gender_anxiety * special[, "anxiety"]) > qnorm(0.4)
+  ideology <- ideology_mean[[party]] + 1.1 * mixed(
+    ideology_enthusiasm[[party]] * special[, "enthusiasm"] +
+      ideology_aversion[[party]] * special[, "aversion"]
+  )
+  tibble::tibble(
+    age = as.integer(pmin(85, pmax(18, round(age)))),
+    gender = factor(ifelse(woman, "woman", "man"), c("man", "woman")),
+    ideology = as.integer(pmin(7, pmax(1, round(ideology))))
+  )
+}
+
+# The panel is younger than the parties' supporters, and has too many women. Weights make the
+# respondents of a party agree with what is known of its supporters.
+age_group <- function(age) cut(age, c(17, 29, 44, 59, Inf), c("18-29", "30-44", "45-59", "60-85"))
+known_ages <- c("18-29" = 0.2, "30-44" = 0.25, "45-59" = 0.25, "60-85" = 0.3)
+known_women <- c(Democrat = 0.56, Republican = 0.48)
+
+weigh <- function(who, party) {
+  women <- known_women[[party]]
+  known <- known_ages[as.character(age_group(who$age))] *
+    ifelse(who$gender == "woman", women, 1 - women)
+  as.vector(known) / ave(rep(1 / nrow(who), nrow(who)), age_group(who$age), who$gender, FUN = sum)
+}
+
+simulated_respondents <- dplyr::bind_rows(lapply(parties, function(party) {
+  answer <- answers[[party]]
+  who <- describe(party, answer$general, answer$special)
+  dplyr::bind_cols(
+    respondent_id = sprintf("%s%03d", substr(party, 1, 1), seq_len(n_people)), group = party,
+    who, survey_weight = weigh(who, party)
+  )
+}))
+
+# ---- Who was asked, and what they left out --------------------------------------------------
+
+# A packet for each respondent, in random order.
+simulated_packets <- rated |>
+  dplyr::mutate(order = rnorm(dplyr::n())) |>
+  dplyr::arrange(respondent_id, order) |>
+  dplyr::group_by(respondent_id) |>
+  dplyr::mutate(position = dplyr::row_number()) |>
+  dplyr::ungroup() |>
+  dplyr::mutate(packet_id = sprintf("p%03d", match(respondent_id, unique(respondent_id)))) |>
+  dplyr::left_join(dplyr::select(simulated_sample, image_id, path), by = "image_id") |>
+  dplyr::select(packet_id, group, position, image_id, cluster, path, respondent_id)
+
+# What is missing depends on what is known of everybody who was asked: on age, ideology and the
+# cluster, and given these on nothing that would have been answered.
+asked <- dplyr::left_join(
+  simulated_packets, dplyr::select(simulated_respondents, -group),
+  by = "respondent_id"
+)
+# The older give up more often: after each image but the last, for good.
+stops <- runif(nrow(asked)) < plogis(-4.5 + 0.35 * (asked$age - 45) / 10)
+stopped <- dplyr::lag(ave(stops, asked$respondent_id, FUN = cumsum), default = 0) > 0 &
+  asked$position > 1
+# Images are skipped more often if their cluster evokes aversion and anxiety, and by conservatives.
+unpleasant <- rowMeans(sweep(evoked, 2, level, "+")[, dimension != "enthusiasm"])
+unpleasant <- as.vector(scale(unpleasant))
+skipped <- runif(nrow(asked)) <
+  plogis(-3.6 + 0.6 * unpleasant[asked$cluster] + 0.25 * (asked$ideology - 4))
+missing <- asked[stopped | skipped, c("respondent_id", "image_id")]
+simulated_ratings <- dplyr::anti_join(simulated_ratings, missing, by = c("respondent_id", "image_id"))
+# And one answer in a hundred was overlooked.
+simulated_ratings <- simulated_ratings[runif(nrow(simulated_ratings)) >= 0.01, ]
+
+# What was simulated, for the help page: of 50,000 new people of each party who rate images of all
+# clusters, the mean answer, and how it depends on them. Ratings are rounded and cut at 0 and 10.
+noise <- sqrt(0.7^2 + 1 + 1.3^2)
+mean_answer <- function(felt) rowSums(pnorm(outer(felt, seq(0.5, 9.5), "-") / noise))
+truth <- dplyr::bind_rows(lapply(parties, function(party) {
+  n <- 50000
+  general <- rnorm(n, sd = sd_general)
+  special <- sapply(dimensions, \(d) rnorm(n, sd = sd_special))
+  who <- describe(party, general, special)
+  weight <- weigh(who, party)
+  side <- if (party == "Democrat") 1 / 2 else -1 / 2
+  dplyr::bind_rows(lapply(dimensions, function(d) {
+    of_items <- lapply(items[dimension == d], function(i) {
+      felt <- level[[i]] + evoked[, i] + side * party_gap[, i]
+      feels <- seq(-6, 6, by = 0.05)
+      means <- vapply(feels, \(x) mean(mean_answer(felt + x)), 0)
+      stats::approx(feels, means, general + special[, d], rule = 2)$y
+    })
+    answer <- Reduce(`+`, of_items) / length(of_items)
+    slopes <- stats::coef(stats::lm(answer ~ I(age / 10) + gender + ideology, who, weights = weight))
+    tibble::tibble(
+      group = party, dimension = d, in_sample = mean(answer),
+      in_population = stats::weighted.mean(answer, weight),
+      age_10_years = slopes[[2]], woman = slopes[[3]], ideology = slopes[[4]]
+    )
+  }))
+}))
+print(as.data.frame(truth), digits = 2)
+message(
+  "not rated: ", round(100 * nrow(missing) / nrow(asked), 1), "% (stopped ",
+  round(100 * mean(stopped), 1), "%)"
+)
+
 # ---- Store ------------------------------------------------------------------------------
 
 class(simulated_sample) <- c("imagestrata_sample", "imagestrata_result", class(simulated_sample))
 dir.create("data", showWarnings = FALSE)
-for (name in c("emotion_items", "simulated_clusters", "simulated_sample", "simulated_ratings")) {
+for (name in c(
+  "emotion_items", "simulated_clusters", "simulated_sample", "simulated_respondents",
+  "simulated_packets", "simulated_ratings"
+)) {
   file <- file.path("data", paste0(name, ".rda"))
   save(list = name, file = file, compress = "xz", version = 3)
   message(name, ": ", file.size(file), " bytes")

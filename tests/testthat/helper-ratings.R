@@ -33,6 +33,13 @@ ratings_with_holes <- function(items = c("hopeful", "proud", "angry")) {
   ratings[!hole, ]
 }
 
+# Clusters of which both groups rated every sampled image.
+whole_clusters <- function(ratings) {
+  rated <- dplyr::distinct(ratings, .data$group, .data$image_id, .data$cluster, .data$n_h)
+  rated <- dplyr::count(rated, .data$cluster, .data$n_h, name = "n_rated")
+  dplyr::filter(ratings, .data$cluster %in% rated$cluster[rated$n_rated == 2 * rated$n_h])
+}
+
 # One measure's ratings with the weights that survey needs. Who did not answer this item is there
 # without a rating, as a unit of the design.
 for_survey <- function(ratings, item, weight, by = "group") {

@@ -225,3 +225,94 @@ test_that("the labels of the vignette are those of consensus()", {
   expect_equal(as.numeric(both$label.x[of_scale]), as.numeric(both$label.y[of_scale]))
   expect_equal(both$label.x[!of_scale], both$label.y[!of_scale])
 })
+
+test_that("respondents, packets and ratings are of one study", {
+  respondents <- simulated_respondents
+  expect_named(
+    respondents, c("respondent_id", "group", "age", "gender", "ideology", "survey_weight")
+  )
+  expect_false(anyDuplicated(respondents$respondent_id) > 0)
+  expect_equal(as.vector(table(respondents$group)), c(360, 360))
+  expect_true(all(respondents$age %in% 18:85) && all(respondents$ideology %in% 1:7))
+
+  packets <- simulated_packets
+  expect_named(packets, c(
+    "packet_id", "group", "position", "image_id", "cluster", "path", "respondent_id"
+  ))
+  expect_equal(nrow(packets), 720 * 8)
+  expect_false(anyDuplicated(packets[c("packet_id", "position")]) > 0)
+  expect_false(anyDuplicated(packets[c("packet_id", "cluster")]) > 0)
+  expect_equal(nrow(dplyr::distinct(packets, packet_id, respondent_id)), 720)
+  at <- match(packets$image_id, simulated_sample$image_id)
+  expect_equal(packets$cluster, simulated_sample$cluster[at])
+  of <- match(packets$respondent_id, respondents$respondent_id)
+  expect_equal(packets$group, respondents$group[of])
+
+  # Nobody rated what nobody asked for; both parties rated every cluster.
+  answered <- dplyr::distinct(simulated_ratings, respondent_id, group, image_id, cluster)
+  expect_equal(nrow(dplyr::anti_join(
+    answered, packets,
+    by = c("respondent_id", "group", "image_id", "cluster")
+  )), 0)
+  expect_equal(nrow(dplyr::distinct(answered, group, cluster)), 2 * 309)
+  expect_setequal(answered$respondent_id, respondents$respondent_id)
+  expect_false(anyDuplicated(simulated_ratings[c("respondent_id", "image_id", "item")]) > 0)
+})
+
+test_that("survey weights give the known shares of age and gender in each party", {
+  women <- c(Democrat = 0.56, Republican = 0.48)
+  for (party in names(women)) {
+    of <- simulated_respondents[simulated_respondents$group == party, ]
+    share <- function(x) as.vector(tapply(of$survey_weight, x, sum)) / sum(of$survey_weight)
+    expect_equal(mean(of$survey_weight), 1)
+    expect_equal(share(cut(of$age, c(17, 29, 44, 59, 85))), c(0.2, 0.25, 0.25, 0.3))
+    expect_equal(share(of$gender), c(1 - women[[party]], women[[party]]))
+    expect_lt(mean(of$age), stats::weighted.mean(of$age, of$survey_weight) - 2)
+    expect_gt(mean(of$gender == "woman"), women[[party]])
+  }
+})
+
+test_that("respondents' ratings depend on age, gender and ideology as their help page says", {
+  people <- dplyr::summarise(
+    dplyr::group_by(simulated_ratings, respondent_id, dimension),
+    rating = mean(rating), .groups = "drop"
+  )
+  people <- dplyr::left_join(people, simulated_respondents, by = "respondent_id")
+  truth <- list(
+    Democrat = list(
+      enthusiasm = c(-0.19, 0, -0.21), aversion = c(-0.19, 0, -0.18), anxiety = c(-0.19, 0.31, 0)
+    ),
+    Republican = list(
+      enthusiasm = c(0, 0, -0.21), aversion = c(0, 0, 0.18), anxiety = c(0, 0.28, 0)
+    )
+  )
+  for (party in names(truth)) {
+    for (d in names(truth[[party]])) {
+      of <- people[people$group == party & people$dimension == d, ]
+      fit <- stats::lm(rating ~ I(age / 10) + gender + ideology, of, weights = survey_weight)
+      found <- coef(summary(fit))[-1, ]
+      expect_lt(max(abs(found[, 1] - truth[[party]][[d]]) / found[, 2]), 2)
+    }
+  }
+})
+
+test_that("answers are missing as the help page says", {
+  pair <- function(x) paste(x$respondent_id, x$image_id)
+  asked <- dplyr::left_join(
+    simulated_packets, dplyr::select(simulated_respondents, -group),
+    by = "respondent_id"
+  )
+  missing <- !pair(asked) %in% pair(simulated_ratings)
+  expect_equal(round(100 * mean(missing), 1), 7.3)
+  rated <- dplyr::count(simulated_ratings, respondent_id, image_id)$n
+  expect_equal(1 - sum(rated) / (10 * length(rated)), 0.01, tolerance = 0.1)
+  # Later images, older people, unpleasant clusters and conservatives.
+  of_cluster <- dplyr::filter(simulated_ratings, dimension != "enthusiasm")
+  of_cluster <- dplyr::summarise(
+    dplyr::group_by(of_cluster, cluster, dimension), rating = mean(rating), .groups = "drop_last"
+  )
+  unpleasant <- dplyr::summarise(of_cluster, z = mean(rating))
+  asked$z <- as.vector(scale(unpleasant$z))[match(asked$cluster, unpleasant$cluster)]
+  fit <- stats::glm(missing ~ position + age + z + ideology, stats::binomial, asked)
+  expect_true(all(coef(summary(fit))[-1, "z value"] > 3))
+})

@@ -129,7 +129,7 @@ test_that("means are those of survey, for every weight, with and without holes",
 
 test_that("errors by image are those of survey with clusters as strata", {
   # Without lonely strata, and with every image rated by both groups.
-  ratings <- dplyr::filter(simulated_ratings, item == "angry", n_h > 1)
+  ratings <- whole_clusters(dplyr::filter(simulated_ratings, item == "angry", n_h > 1))
   for (weight in c("cluster", "corpus", "share")) {
     fit <- survey_means(for_survey(ratings, "angry", weight), ~image_id, ~cluster)
     means <- rating_means(ratings, weight = weight, variance = "image")
@@ -172,7 +172,7 @@ test_that("two-way errors by hand", {
 })
 
 test_that("two-way errors are pairs of answers that share an image or a respondent", {
-  ratings <- dplyr::filter(simulated_ratings, item == "angry", n_h > 1)
+  ratings <- whole_clusters(dplyr::filter(simulated_ratings, item == "angry", n_h > 1))
   data <- for_survey(ratings, "angry", "corpus")
   side <- ifelse(data$group == "Democrat", 1, -1)
   mean <- tapply(data$w * data$rating, data$group, sum) / tapply(data$w, data$group, sum)
@@ -215,11 +215,13 @@ test_that("means of dimensions and of clusters are those of survey", {
 })
 
 test_that("without clusters images are units of their own", {
-  ratings <- dplyr::select(some_ratings("angry"), -cluster)
+  # Every image is rated by both groups, so that survey counts the same images for each.
+  clustered <- whole_clusters(some_ratings("angry"))
+  ratings <- dplyr::select(clustered, -cluster)
   expect_warning(
     means <- rating_means(ratings, variance = "image"), "no column cluster.*counts for less"
   )
-  data <- for_survey(some_ratings("angry"), "angry", "none")
+  data <- for_survey(clustered, "angry", "none")
   data$w <- data$weight_cluster * data$w
   fit <- survey::svyby(
     ~rating, ~cell, survey::svydesign(ids = ~image_id, weights = ~w, data = data), survey::svymean

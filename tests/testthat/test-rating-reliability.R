@@ -11,7 +11,7 @@ test_that("the intraclass correlation is that of the analysis of variance", {
   low <- between / within / qf(0.975, table$Df[1], table$Df[2])
   expect_equal(ours$conf.low, (low - 1) / (low + size - 1))
   expect_true(ours$icc > ours$conf.low && ours$icc < ours$conf.high)
-  expect_equal(ours$raters_per_image, 5760 / 1087)
+  expect_equal(ours$raters_per_image, nrow(ratings) / length(n))
 })
 
 test_that("alpha by hand", {
@@ -26,7 +26,10 @@ test_that("alpha by hand", {
 
 test_that("Cronbach's alpha is that of complete answers", {
   ratings <- dplyr::filter(simulated_ratings, dimension == "anxiety", group == "Democrat")
-  wide <- matrix(ratings$rating, ncol = 3, byrow = TRUE)
+  wide <- tidyr::pivot_wider(
+    ratings, id_cols = c(respondent_id, image_id), names_from = item, values_from = rating
+  )
+  wide <- stats::na.omit(wide[-(1:2)])
   theirs <- 3 / 2 * (1 - sum(apply(wide, 2, var)) / var(rowSums(wide)))
   ours <- rating_reliability(ratings)
   expect_equal(ours$cronbach[1], theirs)
@@ -49,10 +52,13 @@ test_that("perfect agreement is 1, and groups stand apart", {
 test_that("correlations of items are cor()'s", {
   found <- item_correlations(simulated_ratings, by = group)
   one <- dplyr::filter(found, item_1 == "worried", item_2 == "afraid", group == "Republican")
-  ratings <- dplyr::filter(simulated_ratings, group == "Republican")
-  values <- split(ratings$rating, ratings$item)
+  values <- tidyr::pivot_wider(
+    dplyr::filter(simulated_ratings, group == "Republican", item %in% c("worried", "afraid")),
+    id_cols = c(respondent_id, image_id), names_from = item, values_from = rating
+  )
+  values <- stats::na.omit(values)
   expect_equal(one$correlation, cor(values$worried, values$afraid))
-  expect_equal(one$n_answers, 2880)
+  expect_equal(one$n_answers, nrow(values))
   expect_equal(nrow(found), 2 * (3 + 6 + 3))
   expect_error(
     item_correlations(dplyr::select(simulated_ratings, -dimension)), "dimension",
