@@ -2,9 +2,9 @@
 
 # All columns but those of `by`.
 estimate_columns <- c(
-  "level", "term", "item", "dimension", "contrast", "estimate", "std.error", "df", "statistic",
+  "level", "term", "item", "dimension", "contrast", "method", "estimate", "std.error", "df", "statistic",
   "p.value", "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images",
-  "n_clusters", "n_effective", "weight", "respondent_weight", "variance", "adjust"
+  "n_clusters", "n_effective", "n_predicted", "lambda", "weight", "respondent_weight", "variance", "adjust"
 )
 
 new_estimates <- function(data, kind, design, options) {
@@ -31,7 +31,8 @@ tbl_sum.imagestrata_estimates <- function(x, ...) {
     if (!is.null(survey[["respondent_weight"]])) {
       paste0("respondents weighted by ", survey$respondent_weight, "; ")
     },
-    100 * survey$conf_level, "% intervals by ", survey$variance
+    100 * survey$conf_level, "% intervals by ", survey$variance,
+    if ("corrected" %in% x[["method"]]) "; corrected by predictions of all images"
   )
   rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")
 }

@@ -18,7 +18,7 @@ observe_labels <- function(labels, predictions, sample, clustering = NULL,
   frame <- represented_images(drawn, given$images, guesses, call)
   labels <- labels_in_sample(labels, drawn, call)
   kinds <- kinds_of_codes(labels, call)
-  if (!is.null(guesses)) check_unseen(guesses, labels, call)
+  if (!is.null(guesses)) check_unseen(guesses, labels$image_id, call)
   targets <- targets_of_codes(labels, kinds, guesses, frame$images, call)
   tell_unlabelled(targets, nrow(drawn))
   if (!is.null(guesses)) tell_unpredicted(targets)
@@ -394,33 +394,37 @@ check_predictions <- function(predictions, copies, call) {
     )
   }
   if (!"split" %in% names(table) && !by_machine) {
-    warn_imagestrata(
-      "{.arg predictions} has no column {.field split}: it is not known whether the model was
-       trained
-       on labelled images. If it was, it seems more accurate than it is, and the corrected estimates
-       are wrong.",
-      "Use predictions of models that have not seen the labels of these images."
-    )
+    warn_unknown_split()
   }
   table
 }
 
-# Predictions by a model that has seen the labels are refused.
-check_unseen <- function(guesses, labels, call) {
+# Predictions by a model that has seen the labels, or ratings, of images are refused.
+check_unseen <- function(guesses, image_ids, call, noun = "labelled image") {
   seen <- guesses$image_id[guesses[["split"]] %in% c("train", "val")]
-  labelled <- unique(labels$image_id)
-  both <- intersect(labelled, seen)
+  judged <- unique(image_ids)
+  both <- intersect(judged, seen)
   if (length(both) > 0) {
     abort_imagestrata(
       "The model was trained on {big(length(both))} of the
-       {count_of(length(labelled), 'labelled image')} ({.field split} is {.val train}
-       or {.val val}),
+       {count_of(length(judged), noun)} ({.field split} is {.val train} or {.val val}),
        {.val {both[1]}} for one: its errors for these say nothing about its errors for others.",
       hint = "Use predictions out of fold, in which each image is predicted by a model that has not
-              seen its label, or train on images outside of {.arg sample}.",
+              seen its {if (noun == 'rated image') 'ratings' else 'label'}, or train on images
+              outside of {.arg sample}.",
       call = call
     )
   }
+}
+
+warn_unknown_split <- function(noun = "labelled image") {
+  seen <- if (noun == "rated image") "ratings" else "labels"
+  warn_imagestrata(
+    "{.arg predictions} has no column {.field split}: it is not known whether the model was trained
+     on {noun}s. If it was, it seems more accurate than it is, and the corrected estimates are
+     wrong.",
+    "Use predictions of models that have not seen the {seen} of these images."
+  )
 }
 
 targets_of_codes <- function(labels, kinds, guesses, images, call) {

@@ -34,6 +34,7 @@ plot_cluster_gaps <- function(gaps,
                               ...) {
   check_dots(...)
   check_estimates(gaps, "gaps", "rating_gaps", c("cluster", "contrast", "estimate", "p.adjusted"))
+  gaps <- corrected_rows(gaps)
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
   check_unused(is.null(clusters), "clusters = NULL", n = if (!missing(n)) n)
   n <- check_count(n, "n")

@@ -17,6 +17,7 @@
 plot_rating_gaps <- function(gaps, alpha = 0.05, labels = NULL, ...) {
   check_dots(...)
   check_estimates(gaps, "gaps", "rating_gaps", c("contrast", "estimate", "p.adjusted"))
+  gaps <- corrected_rows(gaps)
   check_share(alpha, "alpha")
   rows <- rows_of_measures(gaps)
   caption <- caption_of(gaps)

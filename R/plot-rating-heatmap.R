@@ -37,6 +37,7 @@ plot_rating_heatmap <- function(means,
                                 ...) {
   check_dots(...)
   check_estimates(means, "means", "rating_means", c("cluster", "estimate"))
+  means <- corrected_rows(means)
   check_choice(level, "level", c("item", "dimension"), rlang::current_env())
   means <- plain_tibble(means)[means$level == level, ]
   hint <- "Use {.code rating_means(by = cluster)}, or filter one group."

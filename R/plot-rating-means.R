@@ -27,6 +27,7 @@
 plot_rating_means <- function(means, colours = NULL, labels = NULL, ...) {
   check_dots(...)
   check_estimates(means, "means", "rating_means", "estimate")
+  means <- corrected_rows(means)
   by <- by_of(means)
   rows <- rows_of_measures(means)
   caption <- caption_of(means)

@@ -28,11 +28,22 @@
 #' `variance = "respondent"` limits the inference to the rated images and has more power; with
 #' `shrink = TRUE` clusters borrow strength from each other.
 #'
+#' @section Corrected gaps:
+#' With `predictions` a gap has three rows, as means have: see [rating_means()]. Predictions that
+#' are the same for two groups of respondents cancel out in their gap, and are refused: give
+#' predictions for each group, with the column that the groups are compared by. Gaps between groups
+#' of images, such as clusters or months, take both. There is one lambda for each measure and pair
+#' of groups, which makes the variance of their gap as small as possible; the corrected gap can
+#' therefore differ a little from the difference between the corrected means. Where the same images
+#' were rated by both groups, what the images evoke in both cancels out anyway, so that predictions
+#' gain less than for means.
+#'
 #' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
 #'   further columns of `by`, `contrast` ("Democrat - Republican" is the first minus the second),
 #'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and `conf.high`
 #'   (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`;
-#'   with respondents' weights also `respondent_weight`.
+#'   with respondents' weights also `respondent_weight`; with predictions up to three rows, and also
+#'   `method` and `lambda`.
 #' @family ratings
 #' @export
 #' @examples
@@ -48,6 +59,8 @@ rating_gaps <- function(ratings,
                         variance = "two-way",
                         adjust = "holm",
                         shrink = FALSE,
+                        predictions = NULL,
+                        clustering = NULL,
                         conf_level = 0.95,
                         ...) {
   check_dots(...)
@@ -56,26 +69,32 @@ rating_gaps <- function(ratings,
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
   options <- add_respondent_weight(options, design)
   pairs <- contrasts_of(design)
+  predicted <- predict_ratings(
+    predictions, clustering, ratings, design, rlang::enquo(by), shrink
+  )
+  check_comparable(predicted, design)
   compared <- if (shrink) design else compare_alike(design, pairs)
   tell_unrated(design, compared, pairs)
   design <- compared
-  fit <- estimate_cells(design, variance, shrink)
-  gaps <- dplyr::bind_rows(lapply(seq_along(pairs), gaps_of_pair, pairs, design, fit), .id = "pair")
+  gaps <- bind_methods(fits_of(design, variance, shrink, predicted, TRUE), function(fit) {
+    dplyr::bind_rows(lapply(seq_along(pairs), gaps_of_pair, pairs, design, fit), .id = "pair")
+  })
   gaps <- gaps[order(gaps$measure, gaps$other, as.integer(gaps$pair)), ]
   warn_one_sided(gaps, design$by[-1])
-  warn_no_spread(gaps, design)
+  warn_flat(gaps, design)
   gaps <- add_interval(gaps, conf_level)
   # Without any variance there is no test.
   gaps$statistic <- ifelse(gaps$std.error > 0, gaps$estimate / gaps$std.error, NA)
   gaps$p.value <- 2 * stats::pt(-abs(gaps$statistic), gaps$df)
-  level <- design$measures$level[gaps$measure]
-  gaps$p.adjusted <- stats::ave(gaps$p.value, level, FUN = \(p) stats::p.adjust(p, adjust))
+  family <- paste(design$measures$level[gaps$measure], gaps[["method"]])
+  gaps$p.adjusted <- stats::ave(gaps$p.value, family, FUN = \(p) stats::p.adjust(p, adjust))
   table <- dplyr::bind_cols(
     design$measures[gaps$measure, ],
     dplyr::select(gaps, dplyr::any_of(design$by[-1])),
     gaps[c(
-      "contrast", "estimate", "std.error", "df", "statistic", "p.value", "p.adjusted",
-      "conf.low", "conf.high", "n_ratings", "n_respondents"
+      "contrast", if (!is.null(predicted)) "method", "estimate", "std.error", "df", "statistic",
+      "p.value", "p.adjusted",
+      "conf.low", "conf.high", "n_ratings", "n_respondents", if (!is.null(predicted)) "lambda"
     )]
   )
   table$weight <- weight
@@ -130,6 +149,7 @@ gaps_of_pair <- function(i, pairs, design, fit) {
     estimate = ifelse(both, rows$estimate - rows$estimate_b, NA),
     std.error = NA_real_, df = NA_real_,
     n_ratings = rowSums(cbind(rows$n_ratings, rows$n_ratings_b), na.rm = TRUE),
+    lambda = rows[["lambda"]],
     n_respondents = rowSums(cbind(rows$n_respondents, rows$n_respondents_b), na.rm = TRUE)
   )
   shared <- fit$overlap(a, b)

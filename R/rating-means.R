@@ -22,6 +22,16 @@
 #' @param shrink Shrink means of clusters towards the mean of all clusters, more so for clusters
 #'   with few ratings? A mixed model (lme4) has respondents, images and clusters as random effects;
 #'   `by` must name `cluster`. Images have equal weight within a cluster.
+#' @param predictions What a machine predicts for every image of the corpus: a table with the
+#'   columns `image_id`, `item` and `prediction`, on the scale of the ratings. The result then has
+#'   corrected means of all images; see below. A column of `by` that is about respondents, such as
+#'   `group`, gives each group predictions of its own; without it they are the same for all groups.
+#'   `split` says what the model has seen, as [predict_labels()] returns it. The columns of labels
+#'   by a machine, `code` and `label`, are understood as well. By default (`NULL`) there are only
+#'   estimates from the ratings.
+#' @param clustering With `predictions`: the clustering from which the sample was drawn, or a data
+#'   frame with the columns `image_id` and `cluster`, and those columns of `by` that are about
+#'   images. `weight = "share"` also needs the shares of all images, `n_shares` or `n_copies`.
 #' @param conf_level Confidence level of the intervals.
 #' @inheritParams scan_images
 #'
@@ -70,12 +80,44 @@
 #' variance components are treated as known, so the standard errors are a little too small with few
 #' clusters.
 #'
+#' @section Corrected means:
+#' People rate few images, and a machine predicts the rating of all. Its predictions may be wrong in
+#' one direction, so that their mean is biased, however many images they cover. With `predictions`
+#' there are three rows for each measure and group, in the column `method`:
+#'
+#' * `"machine"`: the mean prediction of all images. Its interval treats predictions as a random
+#'   sample of correct ratings and does not hold the truth as often as it claims.
+#' * `"sample"`: the mean rating, as without predictions.
+#' * `"corrected"`: `lambda` times the mean prediction of all images, plus the weighted mean of
+#'   rating minus `lambda` times prediction among the ratings (the difference estimator). It is
+#'   unbiased whatever the errors of the machine. Its variance is that of these differences, for
+#'   respondents and images as above. Figures show these rows.
+#'
+#' All three describe all images of the clusters that were rated in the cell, with the same
+#' `weight`. Lambda, between 0 and 1, makes the variance between images as small as possible: 1
+#' takes predictions at full value, and with 0 they do not count, so that a useless machine costs
+#' almost nothing. There is one for each item and dimension, and for each group of respondents if
+#' predictions are by group. It fits the rated images better than others; their residuals are
+#' divided by one minus their influence on lambda, as in HC3 standard errors. The prediction of a
+#' dimension is the mean of those of its items. Images without a prediction get the mean of the
+#' others.
+#'
+#' How much a machine can help depends on how much images of one cluster differ: differences between
+#' respondents, and between clusters, remain. See `docs/ratings.md` in the repository for what it
+#' gained in simulations.
+#'
+#' Predictions must not depend on the ratings with which they are compared: train on other images,
+#' or predict every fold of the rated images by a model that was fitted to the other folds.
+#' Predictions by a model that is known to have seen the ratings (`split` is `"train"` or `"val"`)
+#' are refused.
+#'
 #' @returns A tibble with one row per measure and group: `level` (`"item"` or `"dimension"`), `item`
-#'   (for a dimension its name), `dimension`, the columns of `by` (and the names of clusters, if they
-#'   have any), `estimate`, `std.error`, `df`,
-#'   `conf.low`, `conf.high`, `n_ratings`, `n_respondents`, `n_images`, `n_clusters`, `weight`,
-#'   `variance`; with respondents' weights also `n_effective` and `respondent_weight`. Items that
-#'   nobody rated have no rows. `glance()` returns one row about the whole survey.
+#'   (for a dimension its name), `dimension`, the columns of `by` (and the names of clusters, if
+#'   they have any), `estimate`, `std.error`, `df`, `conf.low`, `conf.high`, `n_ratings`,
+#'   `n_respondents`, `n_images`, `n_clusters`, `weight`, `variance`; with respondents' weights also
+#'   `n_effective` and `respondent_weight`; with predictions up to three rows, and also `method`,
+#'   `n_predicted` (images with a prediction) and `lambda`. Items that nobody rated have no rows.
+#'   `glance()` returns one row about the whole survey.
 #' @family ratings
 #' @export
 #' @examples
@@ -84,12 +126,25 @@
 #' simulated_ratings |>
 #'   dplyr::filter(cluster <= 10) |>
 #'   rating_means(by = c(group, cluster))
+#'
+#' # A machine that predicts how angry the people in a picture look, for all 18,096 images. This
+#' # says little about how angry respondents were: lambda is 0, and the sample's estimate remains.
+#' predictions <- simulated_predictions |>
+#'   dplyr::filter(code == "anger") |>
+#'   dplyr::transmute(image_id, item = "angry", prediction = as.numeric(label), split)
+#' images <- dplyr::distinct(simulated_posts, image_id, cluster) |>
+#'   dplyr::filter(!is.na(image_id))
+#' simulated_ratings |>
+#'   dplyr::filter(item == "angry") |>
+#'   rating_means(predictions = predictions, clustering = images)
 rating_means <- function(ratings,
                          by = "group",
                          weight = "cluster",
                          respondent_weight = NULL,
                          variance = "two-way",
                          shrink = FALSE,
+                         predictions = NULL,
+                         clustering = NULL,
                          conf_level = 0.95,
                          ...) {
   check_dots(...)
@@ -97,17 +152,23 @@ rating_means <- function(ratings,
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
   options <- add_respondent_weight(options, design)
   tell_unrated(design)
-  fit <- estimate_cells(design, variance, shrink)
-  cells <- fit$cells
-  cells$std.error <- sqrt(fit$variance(cells$cell))
-  warn_no_spread(cells, design)
+  predicted <- predict_ratings(
+    predictions, clustering, ratings, design, rlang::enquo(by), shrink
+  )
+  cells <- bind_methods(fits_of(design, variance, shrink, predicted), function(fit) {
+    fit$cells$std.error <- sqrt(fit$variance(fit$cells$cell))
+    fit$cells
+  })
+  cells <- cells[order(cells$cell), ]
+  warn_flat(cells, design)
   cells <- add_interval(cells, conf_level)
   means <- dplyr::bind_cols(
     design$measures[cells$measure, ],
     design$groups[cells$group, ],
     cells[c(
-      "estimate", "std.error", "df", "conf.low", "conf.high",
-      "n_ratings", "n_respondents", "n_images", "n_clusters"
+      if (!is.null(predicted)) "method", "estimate", "std.error", "df", "conf.low", "conf.high",
+      "n_ratings", "n_respondents", "n_images", "n_clusters",
+      if (!is.null(predicted)) c("n_predicted", "lambda")
     )],
     n_effective = cells[["n_effective"]]
   )

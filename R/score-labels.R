@@ -427,7 +427,7 @@ observe_scored <- function(labels, predictions, sample, call = rlang::caller_env
     frame <- represented_images(drawn, NULL, NULL, call)
     labels <- labels_in_sample(labels, drawn, call)
   }
-  check_unseen(guesses, labels, call)
+  check_unseen(guesses, labels$image_id, call)
   kinds <- kinds_of_codes(labels, call)
   frame$targets <- targets_of_codes(labels, kinds, guesses, frame$images, call)
   if (!is.null(drawn)) tell_unlabelled(frame$targets, nrow(drawn))
