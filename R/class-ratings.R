@@ -57,6 +57,8 @@ count_problems <- function(problems) {
 #'   | `skipped` | the annotator skipped the task in Label Studio | no |
 #'   | `several answers` | more than one choice was ticked | no |
 #'   | `no respondent`, `no group`, `no image` | an id is missing | no |
+#'   | `unknown packet` | `packets` lacks the packet, and so the group is unknown | no |
+#'   | `not in the packet` | the packet does not contain the image | no |
 #'   | `unknown item` | the item is not in the table of items | no |
 #'   | `unmatched image` | the image is not in the sample | no |
 #'   | `missing` | the item was not answered | no |

@@ -6,7 +6,15 @@ read_answers <- function(files, source, items, columns, templates, sep, encoding
                          call = rlang::caller_env()) {
   if (is.data.frame(files)) {
     table <- tibble::as_tibble(lapply(with_text_ids(files, call), plain_text))
-    return(answers_from_table(table, source, items, columns, templates, NA_character_, call))
+    # Ratings that were read before keep all columns.
+    if (were_read(table)) {
+      more <- setdiff(names(table), c(columns, names(columns), roles, "dimension", of_flags))
+      columns <- c(columns, rlang::set_names(more))
+    }
+    return(answers_from_table(
+      table, source, items, columns, templates, NA_character_, call,
+      given = files
+    ))
   }
   paths <- check_files(files, call)
   dplyr::bind_rows(lapply(
@@ -65,8 +73,9 @@ qualtrics_header <- function(table) {
 
 # ---- Tables -----------------------------------------------------------------------------
 
+# `given`: the table of the user before it became text, whose columns keep their types.
 answers_from_table <- function(table, source, items, columns, templates, path, call,
-                               decimal_comma = FALSE) {
+                               decimal_comma = FALSE, given = NULL) {
   if (source == "qualtrics") {
     columns <- defaults_of_qualtrics(columns, table)
   }
@@ -88,12 +97,21 @@ answers_from_table <- function(table, source, items, columns, templates, path, c
     image_id = long$image_id, item = long$item, value = long$value,
     preview = people$.preview, file = path, row = people$.row
   )
-  group <- column_of("group", columns, table, call)
-  if (!is.null(group)) {
-    answers$group <- people[[group]]
+  for (role in c("group", "packet_id")) {
+    column <- column_of(role, columns, table, call)
+    if (!is.null(column)) {
+      answers[[role]] <- people[[column]]
+    }
   }
   answers$duration <- total_duration(answers, people, columns, table, decimal_comma, call)
-  add_kept_columns(answers, people, columns, c(sample_columns, names(columns)), call)
+  wanted <- c(sample_columns, names(columns))
+  for (name in setdiff(wanted, c(roles, names(answers)))) {
+    column <- column_of(name, columns, people, call)
+    if (!is.null(column)) {
+      answers[[name]] <- given[[column]][people$.row] %||% typed_text(people[[column]])
+    }
+  }
+  answers
 }
 
 # The reason why a response of Qualtrics does not count; `NA` for respondents. The numbers are sums:
@@ -123,7 +141,11 @@ no_respondents <- function(table, source) {
   reason
 }
 
-roles <- c("respondent_id", "group", "image_id", "item", "rating", "duration", "seconds")
+roles <- c(
+  "respondent_id", "group", "packet_id", "image_id", "item", "rating", "duration", "seconds"
+)
+# What is found out about respondents anew.
+of_flags <- c("straight_lining", "too_fast")
 
 defaults_of_qualtrics <- function(columns, table) {
   defaults <- c(respondent_id = "ResponseId", duration = "Duration (in seconds)")
@@ -265,18 +287,6 @@ total_duration <- function(answers, people, columns, table, decimal_comma, call)
   as.vector(total[answers$respondent_id])
 }
 
-# Columns of the sample that are in the table, and those that the user names.
-add_kept_columns <- function(answers, people, columns, wanted, call) {
-  kept <- setdiff(wanted, c(roles, names(answers)))
-  for (name in kept) {
-    column <- column_of(name, columns, people, call)
-    if (!is.null(column)) {
-      answers[[name]] <- typed_text(people[[column]])
-    }
-  }
-  answers
-}
-
 # ---- Label Studio -----------------------------------------------------------------------
 
 # A list of tasks; each has data and annotations, and these have results, one per item.
@@ -309,8 +319,13 @@ read_labelstudio <- function(path, columns, encoding, call) {
       call = call
     )
   }
-  if (all(is.na(answers$group))) {
-    answers$group <- NULL
+  for (role in c("group", "packet_id")) {
+    if (all(is.na(answers[[role]]))) {
+      answers[[role]] <- NULL
+    }
+  }
+  for (name in setdiff(names(columns), roles)) {
+    answers[[name]] <- typed_text(answers[[name]])
   }
   total <- tapply(answers$duration, answers$respondent_id, sum)
   answers$duration <- as.vector(total[answers$respondent_id])
@@ -330,13 +345,21 @@ answers_of_task <- function(task, row, columns, path, call) {
     )
   }
   kept <- setdiff(names(columns), roles)
+  absent <- kept[!columns[kept] %in% names(task$data)]
+  if (length(absent) > 0) {
+    abort_imagestrata(
+      "Task {row} of {.file {path}} has no field {.field {columns[absent[1]]}}.",
+      hint = "Its data has {.field {names(task$data)}}.",
+      call = call
+    )
+  }
   dplyr::bind_rows(lapply(task$annotations, function(annotation) {
     results <- Filter(\(result) !is.null(result$from_name), annotation$result)
     n <- max(length(results), 1)
     person <- field("respondent_id")
     answers <- tibble::tibble(
       respondent_id = if (is.na(person)) annotator_of(annotation) else person,
-      group = field("group"), image_id = field("image_id"),
+      group = field("group"), packet_id = field("packet_id"), image_id = field("image_id"),
       # A task that was skipped, or left without a result, is one missing answer.
       item = if (length(results) > 0) vapply(results, \(x) x$from_name, "") else "",
       value = if (length(results) > 0) vapply(results, value_of_result, "") else "",

@@ -9,7 +9,8 @@
 #'   `image_id`, `path` and `cluster` (-1 for the residual), and `wave` if images were added to the
 #'   clusters in waves (1, 2, ...).
 #' @param n_per_cluster Number of images per cluster. A cluster of N images gives `n_per_cluster` or
-#'   N - 1 images, whichever is smaller. By default 5. Or a number for each cluster by its name, as in
+#'   N - 1 images, whichever is smaller. By default 5. `Inf` takes all images, those of clusters of
+#'   one image included (a census); their `weight_corpus` is 1. Or a number for each cluster by its name, as in
 #'   `c("1" = 20, "2" = 8)`, of which at most N are drawn, and none from clusters without a number; or
 #'   a data frame with the columns `cluster` and `n`, or the result of [plan_labels()], with `keep`.
 #' @param budget Total number of images, instead of `n_per_cluster`.

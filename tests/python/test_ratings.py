@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagestrata import ImagestrataError, rating_gaps, rating_means, rating_weights, read_ratings
+from imagestrata import (
+    ImagestrataError,
+    rating_gaps,
+    rating_means,
+    rating_weights,
+    read_ratings,
+    sample_images,
+)
 from test_golden import golden
 
 WEIGHTS = ["cluster", "corpus", "share", "none"]
@@ -480,7 +488,7 @@ def test_files_of_the_page_are_joined_to_the_sample(tmp_path, separator):
         ratings = read_ratings(tmp_path, sample())
     assert ratings.columns.tolist() == [
         "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating",
-        "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share",
+        "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share", "packet_id",
     ]  # fmt: skip
     assert ratings["item"].tolist() == ["proud", "angry"]
     assert ratings["dimension"].tolist() == ["enthusiasm", "aversion"]
@@ -675,10 +683,220 @@ def test_long_tables_with_other_columns():
             {"respondent_id": "who"},
             r"no column 'who' for 'respondent_id'; there are 'PID', 'party'",
         ),
-        (["PID"], "must be a mapping of names to columns"),
-        ({"age": 12}, "must be a mapping of names to columns"),
+        (["Pid"], "no column 'Pid' for 'Pid'; there are 'PID'"),
+        (["PID", 3], "must be names of columns, or a mapping of names to columns"),
+        ("PID", "must be names of columns, or a mapping of names to columns"),
+        ({"age": 12}, "must be names of columns, or a mapping of names to columns"),
+        ({"file": "PID"}, "the name 'file' of a column that this function makes"),
     ],
 )
 def test_columns_that_are_not_there(columns, message):
     with pytest.raises(ImagestrataError, match=message):
         read_ratings(wide(), items=TWO, columns=columns)
+
+
+# ---- packets, respondents, and columns of users ----
+
+
+def asked() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "packet_id": ["p001", "p001", "p002"],
+            "group": pd.Categorical(["R", "R", "D"], ["R", "D"]),
+            "position": [1, 2, 1],
+            "image_id": ["i1", "i2", "i2"],
+            "cluster": 1,
+        }
+    )
+
+
+def answers(**columns: object) -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "respondent_id": ["r1", "r1", "r2"],
+            "packet_id": ["p001", "p001", "p002"],
+            "image_id": ["i1", "i2", "i2"],
+            "item": "proud",
+            "rating": [3, 4, 5],
+        }
+    )
+    return table.assign(**columns)
+
+
+def read(table, *args, **kwargs) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_ratings(table, *args, items=TWO, **kwargs)
+
+
+def test_further_columns_of_the_sample_and_of_the_survey_come_along():
+    images = pd.unique(sample()["image_id"])
+    drawn = sample().assign(
+        party=pd.Categorical(["L", "C"] * len(images))[: len(images)],
+        day=pd.date_range("2018-06-01", periods=len(images)),
+        group="x",
+        silhouette=0.3,
+    )
+    table = answers(
+        group=["D", "D", "R"],
+        Q12=[30, 30, 61],
+        gender=pd.Categorical(["w", "w", "m"], ["w", "m"]),
+        ip="10.0.0.1",
+    )
+    with pytest.warns(UserWarning, match="those of the sample are renamed: 'group' is now 'group_"):
+        ratings = read_ratings(table, drawn, items=TWO, columns={"age": "Q12", "gender": "gender"})
+    assert ratings.columns.tolist()[-6:] == [
+        "packet_id", "age", "gender", "party", "day", "group_of_image",
+    ]  # fmt: skip
+    assert ratings["group"].tolist() == ["D", "D", "R"]
+    assert ratings["gender"].cat.categories.tolist() == ["w", "m"]
+    assert ratings["party"].tolist() == ["L", "C", "C"]
+    assert ratings["day"].dt.day.tolist() == [1, 2, 2]
+    assert read(table, sample(), columns=["gender"])["gender"].tolist() == ["w", "w", "m"]
+    means = rating_means(ratings, by="party", weight="none")
+    assert means["estimate"].tolist()[:2] == pytest.approx([4.5, 3])
+
+    # Ratings that were read before keep what was kept, and take the new sample's columns.
+    newer = drawn.assign(party="C", weight_corpus=7.0)
+    again = read(ratings, newer)
+    assert {*again} == {*ratings}
+    assert again["party"].tolist() == ["C"] * 3
+    assert again["weight_corpus"].tolist() == [7] * 3
+    pd.testing.assert_series_equal(again["gender"], ratings["gender"])
+    pd.testing.assert_series_equal(again["age"], ratings["age"])
+
+
+def test_the_packet_tells_group_and_place_in_files_of_all_tools(tmp_path):
+    expected = ["R", "R", "D"]
+    ratings = read(answers(), packets=asked())
+    assert ratings["group"].tolist() == expected
+    assert ratings["group"].cat.categories.tolist() == ["R", "D"]
+    assert ratings["position"].tolist() == [1, 2, 1]
+
+    (tmp_path / "pages").mkdir()
+    answers(position=9).to_csv(tmp_path / "pages" / "r.csv", index=False)
+    asked().to_csv(tmp_path / "pages-key.csv", index=False)
+    for key in (tmp_path / "pages", tmp_path / "pages-key.csv"):
+        ratings = read(tmp_path / "pages", packets=key)
+        assert ratings["group"].tolist() == expected
+        assert ratings["position"].tolist() == [1, 2, 1]
+
+    tasks = [
+        {
+            "data": {"image_id": image, "packet_id": packet, "wave": 2},
+            "annotations": [
+                {
+                    "completed_by": {"email": packet},
+                    "result": [
+                        {"from_name": "proud", "type": "number", "value": {"number": 4}}
+                    ],
+                }
+            ],
+        }
+        for image, packet in [("i1", "p001"), ("i2", "p002")]
+    ]  # fmt: skip
+    (tmp_path / "tasks-done.json").write_text(json.dumps(tasks))
+    ratings = read(tmp_path / "tasks-done.json", packets=asked(), columns=["wave"])
+    assert ratings["group"].tolist() == ["R", "D"]
+    assert ratings["wave"].tolist() == [2, 2]
+
+    # Packets that know their respondents need no packet_id.
+    whose = asked().assign(respondent_id=["r1", "r1", "r2"])
+    ratings = read(answers().drop(columns="packet_id"), packets=whose)
+    assert ratings["group"].tolist() == expected
+    assert ratings["packet_id"].tolist() == ["p001", "p001", "p002"]
+
+
+@pytest.mark.parametrize(
+    ("table", "packets", "message"),
+    [
+        (answers(packet_id="p009"), asked(), "3 of 3 ratings are of unknown packets: 'p009'"),
+        (answers(packet_id="p002"), asked(), "1 of 3 ratings are about images that their packet"),
+        (answers().drop(columns="packet_id"), asked(), "no column 'packet_id', which joins them"),
+        (answers(), asked().drop(columns="group"), "lacks the column 'group'"),
+        (answers(), asked().assign(packet_id="p001"), "in one packet twice"),
+        (answers(), "nowhere-key.csv", "There is no file"),
+    ],
+)
+def test_packets_that_do_not_fit_are_refused(table, packets, message):
+    with pytest.raises(ImagestrataError, match=message):
+        read(table, packets=packets)
+
+
+def test_groups_of_the_files_count_and_others_are_told():
+    with pytest.warns(UserWarning, match="1 respondent has another group.*'r2': 'R', and 'D' in"):
+        ratings = read_ratings(answers(group="R"), packets=asked(), items=TWO)
+    assert ratings["group"].tolist() == ["R"] * 3
+
+
+def test_a_table_of_respondents_is_joined_by_id():
+    people = pd.DataFrame(
+        {
+            "respondent_id": [2, 1],
+            "group": pd.Categorical(["R", "D"], ["R", "D"]),
+            "age": [61, 30],
+            "gender": pd.Categorical(["m", "w"], ["w", "m", "x"]),
+            "day": pd.to_datetime(["2020-01-02", "2020-01-01"]),
+        }
+    )
+    table = answers(respondent_id=["1", "1", "2"])
+    ratings = read(table, sample(), respondents=people)
+    assert ratings["group"].tolist() == ["D", "D", "R"]
+    assert ratings["group"].cat.categories.tolist() == ["R", "D"]
+    assert ratings["age"].tolist() == [30, 30, 61]
+    assert ratings["gender"].cat.categories.tolist() == ["w", "m", "x"]
+    assert ratings["day"].dt.day.tolist() == [1, 1, 2]
+    later = read(ratings, respondents=people.assign(age=[62, 31]))
+    assert later["age"].tolist() == [31, 31, 62]
+
+    more = pd.DataFrame({"respondent_id": ["2", "7", "8"], "age": [61, 40, 41]})
+    with pytest.warns(UserWarning) as said:
+        ratings = read_ratings(
+            table.assign(group="D"), items=["proud"], respondents=more, packets=None
+        )
+    texts = [str(one.message) for one in said]
+    assert any("1 respondent is not in `respondents`, the first '1'" in text for text in texts)
+    assert any("2 of the 3 people in `respondents` have no rating" in text for text in texts)
+    assert ratings["age"].isna().tolist() == [True, True, False]
+    with pytest.raises(ImagestrataError, match="2 of 3 ratings have no group: '1'"):
+        read(table, respondents=more.assign(group="D"))
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        ({"respondent_id": ["r1", "r1"]}, "1 respondent more than once, the first 'r1'"),
+        ({"respondent_id": ["r1", None]}, "1 row of `respondents` has no 'respondent_id'"),
+        ({"id": ["r1"]}, "with the column 'respondent_id'; it has id"),
+        ({"respondent_id": ["R1"]}, "none of the 2 respondents in the files"),
+        ({"respondent_id": ["r1", "r2"], "group": "D"}, "'group' is in the files.*for 'r2' it is"),
+        ({"respondent_id": ["r1", "r2"], "age": [30, 41]}, "for 'r2' it is '?40'? in the files"),
+        ({"respondent_id": ["r1", "r2"], "cluster": 1}, "the column 'cluster', which describes"),
+    ],
+)
+def test_tables_of_respondents_that_do_not_fit_are_refused(people, message):
+    table = answers(group=["D", "D", "R"], age=[30, 30, 40])
+    with pytest.raises(ImagestrataError, match=message):
+        read(table, respondents=pd.DataFrame(people), columns=["age"])
+    with pytest.raises(ImagestrataError, match="not a str"):
+        read(table, respondents="people.csv")
+    same = pd.DataFrame({"respondent_id": ["r1", "r2"], "age": [30, 40]})
+    assert read(table, respondents=same, columns=["age"])["age"].tolist() == [30, 30, 40]
+
+
+def test_a_census_needs_no_other_road():
+    images = pd.DataFrame(
+        {"image_id": [f"i{i}" for i in range(6)], "path": "x.jpg", "cluster": [1, 1, 1, 2, 2, 3]}
+    )
+    census = sample_images(images.assign(n_copies=1), n_per_cluster=float("inf"))
+    table = pd.DataFrame(
+        [(person, image) for person in range(4) for image in images["image_id"]],
+        columns=["respondent_id", "image_id"],
+    ).assign(item="proud", rating=[*range(8)] * 3)
+    table["group"] = np.where(table["respondent_id"] < 2, "D", "R")
+    ratings = read(table, census)
+    means = rating_means(ratings, weight="corpus")
+    assert means["estimate"].tolist()[:2] == pytest.approx(
+        table.groupby("group")["rating"].mean().tolist()
+    )
+    assert (np.isfinite(means["std_error"]) & (means["std_error"] > 0)).all()

@@ -117,6 +117,29 @@ def test_written_sample_is_read_back_and_other_settings_are_refused(tmp_path):
     pd.testing.assert_frame_equal(replaced, sample_images(images, seed=1, out=tmp_path))
 
 
+def test_a_census_has_all_images_with_their_weights(tmp_path):
+    images = table({1: 6, 2: 2, 3: 1, -1: 3})
+    sample = sample_images(images, n_per_cluster=float("inf"), out=tmp_path)
+    assert sorted(sample["image_id"]) == sorted(images["image_id"])
+    assert (sample["n_h"] == sample["N_h"]).all()
+    assert (sample["inclusion_probability"] == 1).all()
+    assert (sample["weight_corpus"] == 1).all()
+    assert sample.groupby("cluster")["weight_cluster"].sum().to_numpy() == pytest.approx([1] * 4)
+    again = sample_images(images, n_per_cluster=np.inf, out=tmp_path)
+    pd.testing.assert_frame_equal(sample, again)
+    clustered = sample_images(images, n_per_cluster=np.inf, residual="drop")
+    assert set(clustered["cluster"]) == {1, 2, 3}
+    # A sample is completed, whatever joined the clusters since.
+    first = sample_images(images.head(6), n_per_cluster=2)
+    grown = images.assign(wave=[1] * 6 + [2] * 6)
+    grown.loc[6:, "cluster"] = 1
+    whole = sample_images(grown, n_per_cluster=np.inf, keep=first)
+    assert len(whole) == 12
+    assert (whole["weight_corpus"] == 1).all()
+    with pytest.raises(ImagestrataError, match="budget"):
+        sample_images(images, n_per_cluster=np.inf, budget=3)
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [

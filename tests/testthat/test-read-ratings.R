@@ -472,3 +472,237 @@ test_that("ratings follow clusters that were edited after the draw", {
   expect_error(read(answers, clustering = topics), "needs the `sample`")
   expect_error(read(answers, sample, clustering = sample), "clustering")
 })
+
+# ---- Packets, respondents, and columns of users --------------------------------------------
+
+toy_packets <- function() {
+  tibble::tibble(
+    packet_id = c("p001", "p001", "p002", "p002"),
+    group = factor(c("R", "R", "D", "D"), c("R", "D")), position = c(1L, 2L, 1L, 2L),
+    image_id = c("i1", "i3", "i2", "i3"), cluster = c(1L, 2L, 1L, 2L)
+  )
+}
+
+test_that("further columns of the sample and named ones of the survey come along", {
+  drawn <- dplyr::mutate(
+    toy_drawn(),
+    party = factor(c("L", "C", "L"), c("L", "C")), day = as.Date("2018-06-01") + 0:2,
+    group = c("x", "y", "z"), silhouette = 0.3
+  )
+  answers <- data.frame(
+    respondent_id = c("r1", "r2"), group = c("D", "R"), image_id = c("i1", "i3"), item = "angry",
+    rating = c(3, 4), Q12 = c(30, 61), gender = factor(c("w", "m"), c("w", "m")), ip = "10.0.0.1",
+    since = as.Date(c("2020-01-01", NA))
+  )
+  expect_message(
+    ratings <- suppressMessages(
+      read_ratings(answers, drawn, two_items, columns = c(age = "Q12", "gender", "since")),
+      "imagestrata_problems"
+    ),
+    "that of the sample is now group_of_image"
+  )
+  expect_equal(
+    names(ratings),
+    c(
+      "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating", "N_h", "n_h",
+      "weight_corpus", "weight_cluster", "weight_share", "age", "gender", "since",
+      "straight_lining", "too_fast", "party", "day", "group_of_image"
+    )
+  )
+  expect_equal(ratings$group, c("D", "R"))
+  expect_equal(ratings$group_of_image, c("x", "z"))
+  expect_equal(ratings$party, factor(c("L", "L"), c("L", "C")))
+  expect_equal(ratings$day, as.Date(c("2018-06-01", "2018-06-03")))
+  expect_equal(ratings$gender, answers$gender)
+  expect_equal(ratings$since, answers$since)
+  gaps <- quietly(rating_means(ratings, by = party, weight = "none"))
+  expect_equal(gaps$estimate[1], 3.5)
+
+  # Ratings that were read before keep what was kept, and take the new sample's columns.
+  newer <- dplyr::mutate(drawn, party = c("C", "L", "C"), weight_corpus = 7)
+  again <- quietly(read_ratings(ratings, newer, two_items))
+  expect_setequal(names(again), names(ratings))
+  expect_equal(again$party, c("C", "C"))
+  expect_equal(again$weight_corpus, c(7, 7))
+  expect_equal(again[c("age", "gender", "since")], ratings[c("age", "gender", "since")],
+               ignore_attr = TRUE)
+})
+
+test_that("the packet tells the group, in tables and exports of all tools", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r1", "r2"), packet_id = c("p001", "p001", "p002"),
+    position = 1:3, image_id = c("i1", "i3", "i2"), item = "angry", rating = c(3, 4, 5)
+  )
+  expected <- factor(c("R", "R", "D"), c("R", "D"))
+  ratings <- quietly(read_ratings(answers, toy_drawn(), two_items, packets = toy_packets()))
+  expect_equal(ratings$group, expected)
+  expect_equal(ratings$packet_id, answers$packet_id)
+  expect_equal(ratings$position, c(1L, 2L, 1L))
+
+  # A file that a page saved, and the key beside the export.
+  folder <- withr::local_tempdir()
+  utils::write.csv(answers, file.path(folder, "r1.csv"), row.names = FALSE)
+  key <- file.path(withr::local_tempdir(), "pages-key.csv")
+  utils::write.csv(toy_packets(), key, row.names = FALSE)
+  dir.create(sub("-key.csv", "", key))
+  for (packets in c(key, sub("-key.csv", "", key))) {
+    ratings <- quietly(read_ratings(folder, toy_drawn(), two_items, packets = packets))
+    expect_equal(ratings$group, as.character(expected))
+  }
+
+  # Qualtrics: embedded data.
+  survey <- data.frame(
+    ResponseId = c("R_1", "R_2"), packet_id = c("p001", "p002"), image_1 = c("i1", "i2"),
+    "1_rating_1" = c(2, 9), age = c("20", "30"), check.names = FALSE
+  )
+  file <- withr::local_tempfile(fileext = ".csv")
+  utils::write.csv(survey, file, row.names = FALSE)
+  ratings <- quietly(read_ratings(
+    file, toy_drawn(), two_items, packets = toy_packets(), source = "qualtrics", columns = "age"
+  ))
+  expect_equal(ratings$group, factor(c("R", "D"), c("R", "D")))
+  expect_equal(ratings$age, c(20, 30))
+
+  # Label Studio: data of the task.
+  task <- function(packet, image) {
+    list(data = list(image_id = image, packet_id = packet, wave = 2), annotations = list(list(
+      completed_by = packet,
+      result = list(list(from_name = "angry", type = "number", value = list(number = 4)))
+    )))
+  }
+  path <- withr::local_tempfile(fileext = ".json")
+  jsonlite::write_json(list(task("p001", "i1"), task("p002", "i2")), path, auto_unbox = TRUE)
+  ratings <- quietly(read_ratings(
+    path, toy_drawn(), two_items, packets = toy_packets(), columns = "wave"
+  ))
+  expect_equal(as.character(ratings$group), c("R", "D"))
+  expect_equal(ratings$wave, c(2, 2))
+  expect_error(
+    read_ratings(path, toy_drawn(), two_items, columns = c(age = "years")), "no field years",
+    class = "imagestrata_error"
+  )
+})
+
+test_that("packets that know their respondents need no packet_id in the files", {
+  answers <- dplyr::select(simulated_ratings, respondent_id, image_id, item, rating)
+  ratings <- read_ratings(answers, simulated_sample, packets = simulated_packets)
+  expect_equal(ratings$group, simulated_ratings$group)
+  of <- match(
+    paste(ratings$respondent_id, ratings$image_id),
+    paste(simulated_packets$respondent_id, simulated_packets$image_id)
+  )
+  expect_equal(ratings$position, simulated_packets$position[of])
+  expect_equal(ratings$packet_id, simulated_packets$packet_id[of])
+  expect_equal(ratings$n_shares, simulated_sample$n_shares[
+    match(ratings$image_id, simulated_sample$image_id)
+  ])
+})
+
+test_that("answers to other packets are listed, and other groups told", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r1", "r2", "r3"), packet_id = c("p001", "p001", "p009", "p002"),
+    image_id = c("i1", "i2", "i2", "i2"), item = "angry", rating = 1:4
+  )
+  expect_snapshot(ratings <- read_ratings(answers, toy_drawn(), two_items, packets = toy_packets()))
+  expect_equal(ratings$rating, c(1, 4))
+  problems <- rating_problems(ratings)
+  expect_equal(problems$problem[1:2], c("not in the packet", "unknown packet"))
+  expect_false(any(problems$kept))
+  expect_snapshot(error = TRUE, {
+    read_ratings(answers[3, ], toy_drawn(), two_items, packets = toy_packets())
+    read_ratings(answers[-2], toy_drawn(), two_items, packets = toy_packets())
+    read_ratings(answers, toy_drawn(), two_items, packets = toy_packets()[-1])
+    read_ratings(answers, packets = dplyr::mutate(toy_packets(), packet_id = "p001"))
+    read_ratings(answers, packets = dplyr::mutate(toy_packets(), group = NA))
+  })
+  expect_error(
+    read_ratings(answers, packets = "nowhere-key.csv"), "packets.*nowhere-key.csv",
+    class = "imagestrata_error"
+  )
+  answers$group <- c("R", "R", "D", "R")
+  expect_warning(
+    ratings <- suppressMessages(read_ratings(
+      answers, toy_drawn(), two_items,
+      packets = toy_packets()
+    )),
+    "1 respondent has another group in the files than in .packets., the first \"r3\""
+  )
+  expect_equal(as.character(ratings$group), c("R", "R"))
+})
+
+test_that("a table of respondents is joined by id", {
+  answers <- data.frame(
+    respondent_id = c("1", "2", "2"), image_id = c("i1", "i3", "i2"), item = "angry",
+    rating = c(3, 4, 5)
+  )
+  people <- tibble::tibble(
+    respondent_id = c(2, 1), group = factor(c("R", "D"), c("R", "D")), age = c(61L, 30L),
+    day = as.Date(c("2020-01-02", "2020-01-01")), gender = factor(c("m", "w"), c("w", "m", "x"))
+  )
+  ratings <- quietly(read_ratings(answers, toy_drawn(), two_items, respondents = people))
+  expect_equal(ratings$group, factor(c("D", "R", "R"), c("R", "D")))
+  expect_equal(ratings$age, c(30L, 61L, 61L))
+  expect_equal(ratings$day, people$day[c(2, 1, 1)])
+  expect_equal(ratings$gender, people$gender[c(2, 1, 1)])
+  # Read again, with later values.
+  people$age <- people$age + 1L
+  again <- quietly(read_ratings(ratings, respondents = people, items = two_items))
+  expect_equal(again$age, c(31L, 62L, 62L))
+
+  # Who is unknown, and who did not answer.
+  more <- dplyr::bind_rows(people[1, ], tibble::tibble(respondent_id = 7:8, age = 40L))
+  expect_snapshot(
+    ratings <- read_ratings(
+      data.frame(answers, group = c("D", "R", "R")), toy_drawn(), two_items,
+      respondents = more
+    )
+  )
+  expect_equal(ratings$age, c(NA, 62L, 62L))
+  expect_equal(ratings$group, factor(c("D", "R", "R"), c("R", "D")))
+})
+
+test_that("tables of respondents that do not fit are refused", {
+  answers <- data.frame(
+    respondent_id = c("r1", "r2"), group = c("D", "R"), image_id = c("i1", "i3"), item = "angry",
+    rating = c(3, 4), age = c(30, 40)
+  )
+  read <- function(...) {
+    read_ratings(answers, toy_drawn(), two_items, respondents = data.frame(...), columns = "age")
+  }
+  expect_snapshot(error = TRUE, {
+    read(respondent_id = c("r1", "r1"))
+    read(respondent_id = c("r1", NA))
+    read(id = "r1")
+    read(respondent_id = c("R1", "R2"))
+    read(respondent_id = c("r1", "r2"), group = c("D", "D"))
+    read(respondent_id = c("r1", "r2"), age = c(30, 41))
+    read(respondent_id = c("r1", "r2"), cluster = 1)
+    read_ratings(answers, respondents = "people.csv")
+    read_ratings(answers, columns = c(file = "age"))
+    read_ratings(answers, columns = c(x = "age", x = "group"))
+  })
+  expect_no_error(quietly(read(respondent_id = c("r1", "r2"), age = c(30, 40))))
+})
+
+test_that("a census needs no other road: every image stands for itself", {
+  census <- tibble::tibble(
+    image_id = paste0("i", 1:6), cluster = c(1L, 1L, 1L, 2L, 2L, 3L), N_h = c(3L, 3L, 3L, 2L, 2L, 1L),
+    n_h = N_h, inclusion_probability = 1, weight_corpus = 1, weight_cluster = 1 / N_h,
+    weight_share = 1
+  )
+  answers <- tidyr::expand_grid(respondent_id = paste0("r", 1:4), image_id = census$image_id)
+  answers$group <- rep(c("D", "R"), each = 12)
+  answers$item <- "angry"
+  answers$rating <- rep(0:7, 3)
+  ratings <- suppressMessages(read_ratings(answers, census, two_items[2, ]))
+  means <- rating_means(ratings, weight = "corpus")
+  of <- tapply(answers$rating, answers$group, mean)
+  expect_equal(means$estimate, rep(as.vector(of), 2))
+  expect_true(all(is.finite(means$std.error) & means$std.error > 0))
+  means <- rating_means(ratings, weight = "cluster")
+  by_cluster <- tapply(
+    answers$rating, list(answers$group, census$cluster[match(answers$image_id, census$image_id)]),
+    mean
+  )
+  expect_equal(means$estimate, rep(as.vector(rowMeans(by_cluster)), 2))
+})

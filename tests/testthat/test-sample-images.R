@@ -107,3 +107,16 @@ test_that("each cluster can have a number of its own, also from a plan of labels
   expect_error(sample_images(images, c("7" = 3)), "does not exist")
   expect_error(sample_images(images, c("1" = NA)), "numbers of images")
 })
+
+test_that("a census has all images, and each stands for itself", {
+  skip_if_no_core()
+  images <- data.frame(
+    image_id = sprintf("i%02d", 1:12), path = sprintf("i%02d.jpg", 1:12),
+    cluster = c(rep(1, 7), rep(2, 2), 3, -1, -1)
+  )
+  census <- sample_images(images, n_per_cluster = Inf)
+  expect_setequal(census$image_id, images$image_id)
+  expect_equal(census$n_h, census$N_h)
+  expect_equal(census$weight_corpus, rep(1, 12))
+  expect_equal(as.vector(tapply(census$weight_cluster, census$cluster, sum)), rep(1, 4))
+})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,9 @@ _DRAWN = ["stratum", "wave", "draw"]
 _WEIGHTS = ["N_h", "n_h", "inclusion_probability", "weight_corpus", "weight_cluster"]
 _OURS = [*_DRAWN, *_WEIGHTS, "weight_share"]
 
+#: The number of images per cluster, among the settings, if every image is taken.
+_ALL = "all"
+
 #: Images of an addition to a cluster that are drawn at least, so that their variance is known.
 _LEAST_ADDED = 2
 
@@ -50,7 +54,7 @@ _LEAST_ADDED = 2
 @public
 def sample_images(
     clustering: Clustering | pd.DataFrame,
-    n_per_cluster: int | Mapping[Any, int] | pd.DataFrame | None = None,
+    n_per_cluster: int | float | Mapping[Any, int] | pd.DataFrame | None = None,
     *,
     budget: int | None = None,
     allocation: str | None = None,
@@ -70,12 +74,14 @@ def sample_images(
         The result of :func:`cluster_images`, or a table with the columns
         ``image_id`` and ``cluster`` (-1 for the residual), and ``wave`` if images were added
         to the clusters in waves (1, 2, ...).
-    n_per_cluster : int, dict or DataFrame, optional
+    n_per_cluster : int, inf, dict or DataFrame, optional
         Number of images drawn from a cluster: ``min(n_per_cluster, N - 1)`` of N images.
         By default 5, as in the published design: five from clusters of seven or more,
-        all but one from clusters of two to six. A dict has a number for each cluster, of which
-        at most N are drawn, and none from clusters that it leaves out. So has a table with the
-        columns ``cluster`` and ``n``, or the result of :func:`plan_labels`, with ``keep``.
+        all but one from clusters of two to six. ``float("inf")`` takes all images, those of
+        clusters of one image included (a census); their ``weight_corpus`` is 1. A dict has a
+        number for each cluster, of which at most N are drawn, and none from clusters that it
+        leaves out. So has a table with the columns ``cluster`` and ``n``, or the result of
+        :func:`plan_labels`, with ``keep``.
     budget : int, optional
         Total number of images, instead of ``n_per_cluster``. At least one image is drawn
         from every stratum.
@@ -251,8 +257,9 @@ def _sample(
     )
     first = ~strata["cluster"].duplicated()
     is_residual = strata["cluster"].astype("str") == "-1"
+    singles = settings["singles"] or settings["n_per_cluster"] == _ALL
     allowed = np.where(
-        is_residual, settings["residual"] == "together", (strata["N_h"] > 1) | settings["singles"]
+        is_residual, settings["residual"] == "together", (strata["N_h"] > 1) | singles
     )
     if isinstance(settings["n_per_cluster"], dict):
         allowed = (_named(settings["n_per_cluster"], strata["cluster"]) > 0) & (
@@ -293,6 +300,9 @@ def _sizes(strata: pd.DataFrame, settings: dict[str, Any]) -> Array:
     big_n, kept = strata["N_h"].to_numpy(), strata["kept"].to_numpy()
     most = kept + strata["free"].to_numpy()
     sizes = big_n[first]
+    if settings["n_per_cluster"] == _ALL:
+        everything: Array = most
+        return everything
     if isinstance(settings["n_per_cluster"], dict):
         asked = np.minimum(_named(settings["n_per_cluster"], strata["cluster"][first]), sizes)
     elif settings["budget"] is None:
@@ -556,7 +566,9 @@ def sample_settings(
         allocation = allocation or "equal"
     else:
         check_idle(f"without {arg('budget')}, which it divides", allocation=(allocation, None))
-    if budget is None and not isinstance(n_per_cluster, dict):
+    if isinstance(n_per_cluster, float) and n_per_cluster == math.inf:
+        n_per_cluster = _ALL  # JSON has no infinity
+    elif budget is None and not isinstance(n_per_cluster, dict):
         n_per_cluster = check_int(
             "n_per_cluster", 5 if n_per_cluster is None else n_per_cluster, minimum=1
         )

@@ -420,6 +420,10 @@ def _sample(entry: Entry, run: Path) -> str:
     )
     if isinstance(settings.get("n_per_cluster"), dict):
         text += ", with a number of images for each stratum that was planned"
+    elif settings.get("n_per_cluster") == "all":
+        text = f"We took all images of {plural(n['strata'], 'stratum', 'strata')} (the clusters"
+        text += f"{' and the residual' if with_residual else ''}), "
+        text += f"{plural(n['sampled'], 'image')} altogether"
     elif settings.get("budget") is None:
         text += (
             f", at most {settings['n_per_cluster']:,} from each stratum and never all images of a "
