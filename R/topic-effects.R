@@ -265,20 +265,20 @@ average_slopes <- function(model, variables, which) {
 }
 
 # The derivative of the rows of the model matrix by a covariate.
-slope_at <- function(model, data, variable) {
+slope_at <- function(model, data, variable, rows = rows_at) {
   x <- data[[variable]]
   unit <- if (inherits(x, "POSIXct")) 30 * 86400 else if (inherits(x, "Date")) 30 else 1
   x <- if (is.object(x)) x else as.double(x)
-  h <- 1e-4 * diff(range(as.double(x)))
+  h <- 1e-4 * diff(range(as.double(model$data[[variable]])))
   move <- function(by) {
     data[[variable]] <- x + by
-    suppressWarnings(rows_at(model, data))
+    suppressWarnings(rows(model, data))
   }
   forward <- move(h)
   slope <- (forward - move(-h)) / (2 * h)
   # At the end of the range, such as 0 of a logarithm, there may be no value on one side.
   lost <- !is.finite(rowSums(slope))
-  slope[lost, ] <- ((forward - rows_at(model, data)) / h)[lost, ]
+  slope[lost, ] <- ((forward - rows(model, data)) / h)[lost, ]
   slope * unit
 }
 

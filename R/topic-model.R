@@ -130,11 +130,11 @@ topic_model <- function(linked,
   new_object(model, "imagestrata_topic_model")
 }
 
-check_formula <- function(formula, call = rlang::caller_env()) {
+check_formula <- function(formula, table = "linked", call = rlang::caller_env()) {
   if (!rlang::is_formula(formula)) {
     abort_imagestrata(
       "{.arg formula} must be a formula, not {seen(formula)}.",
-      hint = "For example {.code ~ party * s(month)}.",
+      hint = "For example {.code ~ {if (table == 'ratings') 'group * age' else 'party * s(month)'}}.",
       call = call
     )
   }
@@ -142,7 +142,7 @@ check_formula <- function(formula, call = rlang::caller_env()) {
   if (length(wrong) > 0) {
     abort_imagestrata(
       "{.arg formula} must not contain {.code {wrong[1]}}.",
-      hint = if (wrong[1] == ".") "Name the covariates: {.arg linked} also has ids and texts.",
+      hint = if (wrong[1] == ".") "Name the covariates: {.arg {table}} also has ids and texts.",
       call = call
     )
   }
@@ -316,12 +316,12 @@ tell_partly <- function(linked, post, known) {
 }
 
 # Text becomes a factor, in the order of the alphabet on every computer.
-prepare_variables <- function(data, call) {
+prepare_variables <- function(data, call, rows = "posts", ordered = FALSE) {
   data <- lapply(data, function(x) {
     if (is.character(x)) {
       factor(x, sort(unique(x), method = "radix"))
     } else if (is.factor(x)) {
-      factor(x, setdiff(levels(x), setdiff(levels(x), x)), ordered = FALSE)
+      factor(x, setdiff(levels(x), setdiff(levels(x), x)), ordered = ordered && is.ordered(x))
     } else {
       x
     }
@@ -329,7 +329,8 @@ prepare_variables <- function(data, call) {
   for (name in names(data)) {
     if (length(unique(data[[name]])) < 2) {
       abort_imagestrata(
-        "{.field {name}} is {.val {as.character(data[[name]][1])}} in all posts of the model.",
+        "{.field {name}} is {.val {as.character(data[[name]][1])}} in all {rows} of the
+         model.",
         hint = "Leave it out of {.arg formula}.",
         call = call
       )
@@ -405,9 +406,9 @@ makepredictcall.imagestrata_spline <- function(var, call) {
   ))
 }
 
-# Treatment contrasts, whatever the options of the session; also for ordered factors.
-with_contrasts <- function(code) {
-  old <- options(contrasts = c("contr.treatment", "contr.treatment"))
+# Treatment contrasts, whatever the options of the session; by default also for ordered factors.
+with_contrasts <- function(code, ordered = "contr.treatment") {
+  old <- options(contrasts = c("contr.treatment", ordered))
   on.exit(options(old))
   force(code)
 }
@@ -476,7 +477,7 @@ categorical_variables <- function(frame, variables) {
   variables[vapply(variables, \(name) any(is_factor[vapply(named, \(x) name %in% x, NA)]), NA)]
 }
 
-check_finite <- function(frame, x, call) {
+check_finite <- function(frame, x, call, unit = "post") {
   if (all(is.finite(x))) {
     return()
   }
@@ -485,7 +486,7 @@ check_finite <- function(frame, x, call) {
   }, 0)
   name <- names(frame)[wrong > 0][1]
   abort_imagestrata(
-    "{.code {name}} is infinite or missing for {wrong[name]} of {nrow(x)} post{?s}.",
+    "{.code {name}} is infinite or missing for {wrong[name]} of {count_of(nrow(x), unit)}.",
     hint = if (grepl("log\\(", name)) "The logarithm of 0 is infinite: use {.fn log1p}.",
     call = call
   )

@@ -1,0 +1,540 @@
+# Weighted least squares of ratings, and the variance of its coefficients.
+#
+# Everything is in coordinates `z` = x %*% turn in which the weighted crossproduct is the identity
+# matrix, so that the results do not depend on how the covariates are coded. The coefficients are
+# turn %*% gamma; a contrast (a row of L, on the coefficients) is t(turn) %*% L there. The score of
+# an answer is u = weight * residual * z, and the weights of a measure add up to one.
+#
+# "respondent": V is N / (N - 1) times the sum of squares of the respondents' sums of scores, that of
+# survey::svyglm(). "image": the same for images within strata. "two-way" adds to the latter the
+# covariance of a respondent's answers to different images; see ratings-variance.R, of which this is
+# the generalisation.
+
+fit_design_models <- function(model) {
+  lapply(model$which, fit_design, model = model)
+}
+
+# The regression of the measure with this number.
+fit_design <- function(measure, model) {
+  answers <- model$answers
+  rows <- which(answers$measure == measure & answers$weight > 0)
+  weight <- answers$weight[rows] / sum(answers$weight[rows])
+  x <- model$x[answers$row[rows], , drop = FALSE]
+  basis <- turned_basis(x, weight)
+  fit <- list(
+    rows = rows, weight = weight, turn = basis$turn, lost = basis$lost, qr = basis$qr
+  )
+  rank <- ncol(fit$turn)
+  if (length(rows) <= rank) {
+    fit$refused <- paste0(
+      count_of(length(rows), "rating"), ", no more than the ", count_of(rank, "coefficient")
+    )
+    return(fit)
+  }
+  z <- x %*% fit$turn
+  rating <- answers$rating[rows]
+  fit$gamma <- drop(crossprod(z, weight * rating))
+  residual <- rating - drop(z %*% fit$gamma)
+  # What is left by rounding would pass for a standard error.
+  fit$residual <- ifelse(abs(residual) < 1e-11 * max(abs(rating), 1), 0, residual)
+  fit$inner <- variance_of_fit(model, fit, z)
+  fit
+}
+
+# `turn`, so that x %*% turn is orthonormal by weight; `lost` says why a column of x has no
+# coefficient. Of collinear columns, the later ones are lost.
+turned_basis <- function(x, weight) {
+  basis <- qr(x * sqrt(weight))
+  kept <- basis$pivot[seq_len(basis$rank)]
+  turn <- matrix(0, ncol(x), basis$rank, dimnames = list(colnames(x), NULL))
+  turn[kept, ] <- backsolve(qr.R(basis), diag(1, ncol(x)), basis$rank)[, seq_len(basis$rank)]
+  lost <- ifelse(seq_len(ncol(x)) %in% kept, NA, "collinear")
+  lost[!is.na(lost) & colSums(x != 0) == 0] <- "no rating"
+  list(turn = turn, lost = lost, qr = basis)
+}
+
+coefficient_estimates <- function(fit) {
+  estimate <- drop(fit$turn %*% fit$gamma)
+  replace(estimate, !is.na(fit$lost), NA)
+}
+
+# Scores of answers, and their sums by respondent and by image. Those of images are distances from
+# the mean of their stratum, for each cell of weights (a group) by itself, as in ratings-variance.R.
+# For each answer `several` says whether its cell has other images of its stratum; `stratum` and
+# `size` are those of all cells together.
+scores_of_fit <- function(model, fit, z) {
+  answers <- lapply(
+    model$answers[c("respondent", "image", "stratum", "row", "cell")], \(x) x[fit$rows]
+  )
+  scores <- fit$weight * fit$residual * z
+  stratum <- answers$stratum %||% rep(1L, nrow(z))
+  stratum <- number_levels(stratum)
+  unit <- pair_up(answers$cell, answers$image)
+  first <- match(seq_len(max(unit)), unit)
+  place <- pair_up(answers$cell, stratum)[first]
+  size <- tabulate(place)
+  of_unit <- sum_by(scores, unit, max(unit))
+  centre <- sum_by(of_unit, place, length(size)) / size
+  inflate <- sqrt(ifelse(size > 1, size / (size - 1), 0))
+  image <- answers$image[first]
+  ids <- unique(image)
+  list(
+    answers = scores,
+    respondents = sum_by(scores, answers$respondent, model$n_respondents),
+    images = sum_by(
+      (of_unit - centre[place, , drop = FALSE]) * inflate[place], match(image, ids), length(ids)
+    ),
+    image = ids, row = answers$row, respondent = answers$respondent, unit = unit,
+    several = (size[place] > 1)[unit], stratum = stratum,
+    size = n_in_cells(answers$image, stratum, max(stratum))
+  )
+}
+
+# A list: `v`, the variance in the coordinates of z, and `ways`, see shared_directions().
+variance_of_fit <- function(model, fit, z) {
+  scores <- scores_of_fit(model, fit, z)
+  drawn <- model$n_respondents / (model$n_respondents - 1)
+  respondents <- drawn * crossprod(scores$respondents)
+  if (model$variance == "respondent") {
+    return(list(v = respondents))
+  }
+  ways <- shared_directions(fit, z, scores)
+  v <- ways$images %*% crossprod(scores$images) %*% t(ways$images)
+  if (model$variance == "two-way") {
+    v <- v + alike_in_respondents(respondents, drawn, scores, fit, z)
+  }
+  known <- ways$known
+  v <- known %*% v %*% t(known) + respondents - known %*% respondents %*% t(known)
+  list(v = fill_empty(v, respondents), ways = ways)
+}
+
+# Strata with a single image have no variance between images: they are given the average of the
+# others, in proportion to what they contribute to `all`, the sum of squared weights, direction by
+# direction. `images` is the map of the others' scores that does so. Directions in which less than a
+# thousandth of `all` is from the others are not `known`.
+shared_directions <- function(fit, z, scores) {
+  effects <- fit$weight * z
+  all <- crossprod(effects)
+  part <- crossprod(effects[scores$several, , drop = FALSE])
+  # As in rating_means(), ratings of an image by a group count together, unless they cancel.
+  together <- rowsum(effects, scores$unit, reorder = FALSE)
+  sums <- crossprod(together)
+  left <- t(chol(all))
+  inverse <- forwardsolve(left, diag(nrow(all)))
+  if (min(eigen(symmetric(inverse %*% sums %*% t(inverse)), TRUE, TRUE)$values) > 0.1) {
+    all <- sums
+    part <- crossprod(together[scores$several[!duplicated(scores$unit)], , drop = FALSE])
+    left <- t(chol(all))
+    inverse <- forwardsolve(left, diag(nrow(all)))
+  }
+  shares <- eigen(symmetric(inverse %*% part %*% t(inverse)), symmetric = TRUE)
+  known <- shares$values > 1e-3
+  to <- left %*% shares$vectors
+  from <- t(shares$vectors) %*% inverse
+  list(
+    images = to %*% (ifelse(known, 1 / sqrt(pmax(shares$values, 1e-3)), 0) * from),
+    known = to %*% (known * from)
+  )
+}
+
+symmetric <- function(x) (x + t(x)) / 2
+
+# The covariance of a respondent's answers to different images. It is not negative in directions in
+# which a respondent's answers count with the same sign, such as differences between groups: there,
+# differences in level between respondents add at least half of what they would if all signs were
+# the same.
+alike_in_respondents <- function(respondents, drawn, scores, fit, z) {
+  alike <- respondents - drawn * crossprod(scores$answers)
+  effects <- fit$weight * z
+  spread <- crossprod(effects)
+  level <- crossprod(rowsum(effects, scores$respondent, reorder = FALSE)) - spread
+  left <- t(chol(spread))
+  inverse <- forwardsolve(left, diag(nrow(spread)))
+  signs <- eigen(symmetric(inverse %*% level %*% t(inverse)), symmetric = TRUE)
+  by_way <- effects %*% t(inverse) %*% signs$vectors
+  most <- colSums(rowsum(abs(by_way), scores$respondent, reorder = FALSE)^2) - colSums(by_way^2)
+  same <- signs$values > 1e-10 & signs$values >= most / 2
+  if (!any(same)) {
+    return(alike)
+  }
+  from <- crossprod(signs$vectors, inverse)[same, , drop = FALSE]
+  inside <- eigen(symmetric(from %*% alike %*% t(from)), symmetric = TRUE)
+  lift <- inside$vectors %*% (pmax(-inside$values, 0) * t(inside$vectors))
+  to <- left %*% signs$vectors[, same, drop = FALSE]
+  alike + to %*% lift %*% t(to)
+}
+
+# Directions without any variance, or less than none, take that between respondents.
+fill_empty <- function(v, respondents) {
+  found <- eigen(symmetric(v), symmetric = TRUE)
+  between <- colSums(found$vectors * (respondents %*% found$vectors))
+  empty <- found$values <= 1e-10 * sum(diag(respondents)) / nrow(v)
+  values <- ifelse(empty, between, found$values)
+  found$vectors %*% (values * t(found$vectors))
+}
+
+# ---- Contrasts -----------------------------------------------------------------------------------
+
+# `estimate`, `std.error`, `df` and `reason` of linear combinations of the coefficients of measure
+# `i`: the rows of `contrasts`.
+estimate_combinations <- function(model, i, contrasts) {
+  fit <- model$fits[[i]]
+  n <- nrow(contrasts)
+  table <- tibble::tibble(
+    estimate = rep(NA_real_, n), std.error = NA_real_, df = NA_real_, reason = NA_character_
+  )
+  if (!is.null(fit$refused)) {
+    table$reason <- rep(fit$refused, n)
+    return(table)
+  }
+  fine <- is_estimable(fit, contrasts)
+  table$reason[!fine] <- "not estimable"
+  if (!any(fine)) {
+    return(table)
+  }
+  at <- t(fit$turn) %*% t(contrasts[fine, , drop = FALSE])
+  table$estimate[fine] <- drop(crossprod(at, fit$gamma))
+  found <- if (model$method == "mixed") {
+    errors_of_mixed(model, fit, contrasts[fine, , drop = FALSE])
+  } else {
+    errors_of_design(model, fit, at)
+  }
+  table$std.error[fine] <- found$std.error
+  table$df[fine] <- found$df
+  table$reason[fine] <- found$reason
+  table
+}
+
+# A combination is estimable if it is one of rows of the model matrix.
+is_estimable <- function(fit, contrasts) {
+  if (all(is.na(fit$lost))) {
+    return(rep(TRUE, nrow(contrasts)))
+  }
+  null <- null_space(fit)
+  size <- sqrt(rowSums(contrasts^2))
+  sqrt(rowSums((contrasts %*% null)^2)) <= 1e-8 * pmax(size, 1e-300)
+}
+
+# The directions of coefficients that the ratings of a measure do not determine.
+null_space <- function(fit) {
+  rank <- fit$qr$rank
+  r <- qr.R(fit$qr)[seq_len(rank), , drop = FALSE]
+  lost <- seq_len(ncol(r) - rank) + rank
+  null <- matrix(0, ncol(r), length(lost))
+  null[fit$qr$pivot, ] <- rbind(
+    -backsolve(r[, seq_len(rank), drop = FALSE], r[, lost, drop = FALSE]),
+    diag(1, length(lost))
+  )
+  qr.Q(qr(null))
+}
+
+errors_of_design <- function(model, fit, at) {
+  z <- model$x[model$answers$row[fit$rows], , drop = FALSE] %*% fit$turn
+  variance <- colSums(at * (fit$inner$v %*% at))
+  alone <- who_determines(model, fit, z, at)
+  df <- degrees_of_contrasts(model, fit, z, at)
+  tibble::tibble(
+    std.error = ifelse(is.na(alone), sqrt(pmax(variance, 0)), NA),
+    df = ifelse(is.na(alone), df, NA),
+    reason = ifelse(is.na(alone), NA, paste("rests on respondent", alone))
+  )
+}
+
+# The respondent without whom a contrast (a column of `at`) cannot be estimated. That counts if more
+# than 1% of its square is in that direction.
+who_determines <- function(model, fit, z, at) {
+  respondent <- model$answers$respondent[fit$rows]
+  own <- z * sqrt(fit$weight)
+  total <- sum_by(rowSums(own^2), respondent, model$n_respondents)
+  found <- rep(NA_character_, ncol(at))
+  for (r in rev(which(total > 1 - 1e-8))) {
+    part <- own[respondent == r, , drop = FALSE]
+    gram <- eigen(tcrossprod(part), symmetric = TRUE)
+    full <- gram$values > 1 - 1e-8
+    if (!any(full)) next
+    directions <- crossprod(part, gram$vectors[, full, drop = FALSE])
+    depends <- colSums(crossprod(directions, at)^2) > 0.01 * colSums(at^2)
+    found[depends] <- as.character(model$ids$respondent[r])
+  }
+  found
+}
+
+# Satterthwaite's degrees of freedom: by respondents, by images within strata, or the smaller.
+degrees_of_contrasts <- function(model, fit, z, at) {
+  respondent <- model$answers$respondent[fit$rows]
+  parts <- if (model$variance != "respondent") scores_of_fit(model, fit, z)
+  spread <- crossprod(fit$weight * z)
+  influences <- z %*% at
+  vapply(seq_len(ncol(at)), function(j) {
+    influence <- influences[, j]
+    people <- min(
+      degrees_of_respondents(fit, z, influence, respondent, spread), model$n_respondents - 1
+    )
+    if (model$variance == "respondent") {
+      return(people)
+    }
+    own <- sum_by((fit$weight * influence)^2, parts$stratum, length(parts$size))
+    several <- parts$size > 1
+    images <- sum(own[several])^2 / sum(own[several]^2 / (parts$size[several] - 1))
+    if (sum(own[several]) < 1e-3 * sum(own)) {
+      people
+    } else if (model$variance == "image") {
+      images
+    } else {
+      min(people, images)
+    }
+  }, 0)
+}
+
+# The sum of squares of respondents' scores is a quadratic form in the residuals. Its degrees of
+# freedom follow from the mean and the variance that it has if answers are independent and equally
+# variable (Bell and McCaffrey 2002). The form is G = diag(d) - V B' - B V' + V S V'; the trace of
+# its square is found from the smaller of two equivalent matrices.
+degrees_of_respondents <- function(fit, z, influence, respondent, spread) {
+  acts <- abs(influence) > 1e-10 * max(abs(influence))
+  respondent <- match(respondent[acts], unique(respondent[acts]))
+  moved <- (fit$weight * influence)[acts]
+  n <- max(respondent)
+  k <- ncol(z)
+  z <- z[acts, , drop = FALSE]
+  v <- sum_by(moved * z, respondent, n)
+  b <- sum_by(moved * fit$weight[acts] * z, respondent, n)
+  d <- sum_by(moved^2, respondent, n)
+  own <- rowSums((v %*% spread) * v) - 2 * rowSums(v * b)
+  squared <- if (n <= 2 * k) {
+    cross <- tcrossprod(v, b)
+    sum((diag(d, n) - cross - t(cross) + v %*% tcrossprod(spread, v))^2)
+  } else {
+    middle <- rbind(cbind(spread, -diag(k)), cbind(-diag(k), matrix(0, k, k)))
+    inner <- middle %*% crossprod(cbind(v, b))
+    sum(d^2) + 2 * sum(d * own) + sum(inner * t(inner))
+  }
+  (sum(d) + sum(own))^2 / squared
+}
+
+# ---- Tables --------------------------------------------------------------------------------------
+
+coefficients_of <- function(model, i) {
+  names <- colnames(model$x)
+  fit <- model$fits[[i]]
+  found <- estimate_combinations(model, i, diag(1, length(names)))
+  lost <- if (is.null(fit$refused)) fit$lost
+  found$reason[!is.na(lost)] <- lost[!is.na(lost)]
+  # With collinear columns, the others are estimated as if the lost ones were not there.
+  at <- which(is.na(lost) & found$reason %in% "not estimable")
+  if (length(at) > 0) {
+    own <- diag(1, length(names))[at, , drop = FALSE]
+    found[at, ] <- estimate_kept(model, fit, own)
+  }
+  tibble::tibble(model$measures[rep(i, length(names)), 1:3], term = names, found)
+}
+
+# Coefficients of the columns that are kept, as lm() reports them.
+estimate_kept <- function(model, fit, contrasts) {
+  at <- t(fit$turn) %*% t(contrasts)
+  errors <- if (model$method == "mixed") {
+    errors_of_mixed(model, fit, contrasts)
+  } else {
+    errors_of_design(model, fit, at)
+  }
+  tibble::tibble(estimate = drop(crossprod(at, fit$gamma)), errors)
+}
+
+# Adds tests and intervals.
+add_rating_tests <- function(table, conf_level, test = TRUE) {
+  reason <- table$reason
+  table$reason <- NULL
+  if (test) {
+    table$statistic <- ifelse(table$std.error > 0, table$estimate / table$std.error, NA)
+    table$p.value <- 2 * stats::pt(-abs(table$statistic), table$df)
+  }
+  table <- add_interval(table, conf_level)
+  table$reason <- reason
+  table
+}
+
+# Joint tests of the coefficients of each term.
+test_terms <- function(model) {
+  labels <- attr(model$terms, "term.labels")
+  parts <- lapply(seq_along(model$fits), function(i) {
+    own <- model$coefficients[model$coefficients$level == model$measures$level[i] &
+      model$coefficients$item == model$measures$item[i], ]
+    fit <- model$fits[[i]]
+    dplyr::bind_rows(lapply(seq_along(labels), function(term) {
+      which <- which(model$assign == term & !is.na(own$estimate))
+      test <- test_together(model, fit, own, which)
+      tibble::tibble(model$measures[i, 1:3], term = labels[term], test)
+    }))
+  })
+  dplyr::bind_rows(parts)
+}
+
+# Wald's test with Hotelling's correction: F = W (nu - q + 1) / (nu q) for q coefficients.
+test_together <- function(model, fit, own, which) {
+  q <- length(which)
+  table <- tibble::tibble(
+    statistic = NA_real_, df = q, df.residual = NA_real_, p.value = NA_real_
+  )
+  if (q == 0 || anyNA(own$std.error[which])) {
+    return(table)
+  }
+  v <- covariance_of_fit(model, fit)[which, which, drop = FALSE]
+  if (any(diag(v) <= 0) || rcond(stats::cov2cor(v)) < 1e-12) {
+    return(table)
+  }
+  residual <- degrees_together(model, fit, own$df, which) - q + 1
+  if (residual < 1) {
+    return(table)
+  }
+  b <- own$estimate[which]
+  wald <- sum(b * solve(v, b))
+  table$statistic <- wald * residual / ((residual + q - 1) * q)
+  table$df.residual <- residual
+  table$p.value <- stats::pf(table$statistic, q, residual, lower.tail = FALSE)
+  table
+}
+
+# The degrees of freedom nu of the estimated covariance matrix of q coefficients, taken as Wishart:
+# q (q + 1) over the sum of the variances of its elements, where its expectation is the identity
+# matrix (Pustejovsky and Tipton 2018, eq. 18). Units contribute independent parts. For q = 1 they
+# are the degrees of freedom of the coefficient.
+degrees_together <- function(model, fit, df, which) {
+  q <- length(which)
+  if (model$method == "mixed" || q == 1) {
+    return(min(df[which]))
+  }
+  z <- model$x[model$answers$row[fit$rows], , drop = FALSE] %*% fit$turn
+  effects <- fit$weight * (z %*% t(fit$turn[which, , drop = FALSE]))
+  scaled <- effects %*% backsolve(chol(crossprod(effects)), diag(q))
+  parts <- scores_of_fit(model, fit, z)
+  alone <- degrees_of_contrasts(
+    replace(model, "variance", "respondent"), fit, z, t(fit$turn[which, , drop = FALSE])
+  )
+  naive <- apply(effects, 2, function(one) {
+    total <- sum_by(one^2, parts$respondent, model$n_respondents)
+    sum(total)^2 / sum(total^2)
+  })
+  people <- q * (q + 1) / noise_of_units(scaled, parts$respondent) * min(alone / naive)
+  several <- parts$size[parts$stratum] > 1
+  if (model$variance == "respondent" || !any(several)) {
+    return(people)
+  }
+  share <- sum(scaled[several, ]^2) / q
+  noise <- noise_of_units(
+    scaled[several, , drop = FALSE], parts$stratum[several], parts$size - 1
+  )
+  images <- q * (q + 1) * share^2 / noise
+  if (model$variance == "image") images else min(people, images)
+}
+
+# The sum of the variances of the elements of a sum of Wishart matrices, one for each unit.
+noise_of_units <- function(effects, unit, df = rep(1, max(unit))) {
+  rows <- split(seq_along(unit), unit)
+  sum(vapply(rows, function(own) {
+    part <- effects[own, , drop = FALSE]
+    square <- if (length(own) < ncol(part)) tcrossprod(part) else crossprod(part)
+    sum(part^2)^2 + sum(square^2)
+  }, 0) / df[as.integer(names(rows))])
+}
+
+# The covariance matrix of the coefficients of a fit; those that are lost have none.
+covariance_of_fit <- function(model, fit) {
+  names <- colnames(model$x)
+  if (!is.null(fit$refused)) {
+    return(matrix(NA_real_, length(names), length(names), dimnames = list(names, names)))
+  }
+  v <- fit$turn %*% fit$inner$v %*% t(fit$turn)
+  v[!is.na(fit$lost), ] <- NA
+  v[, !is.na(fit$lost)] <- NA
+  dimnames(v) <- list(names, names)
+  v
+}
+
+# The covariance of the coefficients of two measures.
+covariance_between <- function(model, i, j) {
+  fits <- model$fits[c(i, j)]
+  drawn <- model$n_respondents / (model$n_respondents - 1)
+  scores <- lapply(fits, function(fit) {
+    scores_of_fit(model, fit, model$x[model$answers$row[fit$rows], , drop = FALSE] %*% fit$turn)
+  })
+  respondents <- drawn * crossprod(scores[[1]]$respondents, scores[[2]]$respondents)
+  v <- respondents
+  if (model$variance != "respondent") {
+    paired <- function(part, by) {
+      common <- intersect(scores[[1]][[by]], scores[[2]][[by]])
+      rows <- lapply(scores, \(one) one[[part]][match(common, one[[by]]), , drop = FALSE])
+      crossprod(rows[[1]], rows[[2]])
+    }
+    ways <- lapply(fits, \(fit) fit$inner$ways)
+    v <- ways[[1]]$images %*% paired("images", "image") %*% t(ways[[2]]$images)
+    if (model$variance == "two-way") v <- v + respondents - drawn * paired("answers", "row")
+    v <- ways[[1]]$known %*% (v - respondents) %*% t(ways[[2]]$known) + respondents
+  }
+  v <- fits[[1]]$turn %*% v %*% t(fits[[2]]$turn)
+  v[!is.na(fits[[1]]$lost), ] <- NA
+  v[, !is.na(fits[[2]]$lost)] <- NA
+  v
+}
+
+# Warns of what is missing or rests on little.
+tell_rating_fits <- function(model, call = rlang::caller_env()) {
+  reason <- model$measures$reason
+  refused <- !is.na(reason)
+  table <- model$coefficients
+  if (all(refused)) {
+    abort_imagestrata(
+      "No item can be modelled ({model$measures$item[1]}: {reason[1]}).",
+      hint = "Use fewer covariates.",
+      call = call
+    )
+  }
+  if (any(refused)) {
+    warn_imagestrata(
+      "{sum(refused)} of {length(refused)} items and dimensions {cli::qty(sum(refused))}{?is/are}
+       not modelled ({model$measures$item[refused][1]}: {reason[refused][1]}).",
+      "Use fewer covariates."
+    )
+  }
+  collinear <- unique(table$term[table$reason %in% "collinear"])
+  if (length(collinear) > 0) {
+    warn_imagestrata(
+      "{length(collinear)} coefficient{?s} {?is/are} missing because other terms determine
+       {cli::qty(length(collinear))}{?it/them}: {.field {collinear}}."
+    )
+  }
+  unseen <- unique(table$term[table$reason %in% "no rating"])
+  if (length(unseen) > 0) {
+    warn_imagestrata(
+      "{length(unseen)} coefficient{?s} {?is/are} missing because there are no ratings:
+       {.field {unseen}}.",
+      "Did a group not see these images, or not answer these items?"
+    )
+  }
+  rests <- grepl("^rests on", table$reason)
+  if (any(rests)) {
+    warn_imagestrata(
+      "{sum(rests)} of {nrow(table)} standard error{?s} {cli::qty(sum(rests))}{?is/are} missing
+       (first {.field {table$term[rests][1]}} of {.val {table$item[rests][1]}}, which
+       {table$reason[rests][1]}).",
+      "Put small groups together, or use fewer covariates."
+    )
+  }
+  flat <- table$std.error %in% 0
+  if (any(flat)) {
+    warn_imagestrata(
+      "{sum(flat)} of {nrow(table)} standard error{?s} {cli::qty(sum(flat))}{?is/are} 0 (first
+       {.field {table$term[flat][1]}} of {.val {table$item[flat][1]}}): the covariates determine the
+       ratings exactly, and nothing can be tested.",
+      "Is the file complete?"
+    )
+  }
+  few <- which(table$df < 4 - 1e-6)
+  if (length(few) > 0) {
+    warn_imagestrata(
+      "{length(few)} of {nrow(table)} coefficient{?s} {cli::qty(length(few))}{?rests/rest} on few
+       respondents or images (first {.field {table$term[few[1]]}}, with {signif(table$df[few[1]], 2)}
+       degrees of freedom): tests and intervals are not reliable.",
+      "Put small groups together, or use fewer covariates."
+    )
+  }
+}
