@@ -2,9 +2,11 @@
 
 # All columns but those of `by`.
 estimate_columns <- c(
-  "level", "term", "item", "dimension", "contrast", "method", "estimate", "std.error", "df", "statistic",
+  "level", "term", "item", "dimension", "contrast", "change", "method", "estimate", "std.error",
+  "df", "statistic",
   "p.value", "p.adjusted", "conf.low", "conf.high", "n_ratings", "n_respondents", "n_images",
-  "n_clusters", "n_effective", "n_predicted", "lambda", "weight", "respondent_weight", "variance", "adjust"
+  "n_clusters", "n_effective", "n_predicted", "lambda", "weight", "respondent_weight", "variance",
+  "adjust"
 )
 
 new_estimates <- function(data, kind, design, options) {

@@ -282,11 +282,13 @@ gaps_of_surveys <- function(survey, variance) {
   fit <- estimate_cells(survey, variance, shrink = FALSE)
   cells <- fit$cells
   estimate <- as.matrix(cells$estimate)
-  most <- min(sum(cells$n_respondents) - 1, fit$most_df(1, 2))
+  both <- cbind(1, 2)
+  most <- min(sum(cells$n_respondents) - 1, fit$most_df(both))
+  variance <- cbind(fit$variance(1), fit$variance(2))
   tibble::tibble(
     error = estimate[1, ] - estimate[2, ],
-    std.error = sqrt(fit$variance(1, 2)),
-    df = degrees_of_gap(list(fit$variance(1), fit$variance(2)), as.list(cells$df), most)
+    std.error = sqrt(fit$variance(both, cbind(1, -1))),
+    df = degrees_of_gap(variance, matrix(cells$df, nrow(variance), 2, byrow = TRUE), most)
   )
 }
 
@@ -313,7 +315,7 @@ plan_answers <- function(design, sample, people, unrated) {
     groups = tibble::tibble(group = 1:2), of_images = FALSE, weight = "corpus",
     images = c(sample, list(domain = rep(1L, n_images), of_all = 1)), n_respondents = 2 * people
   )
-  compare_alike(weigh(number_cells(survey)), list(1:2))
+  compare_alike(weigh(number_cells(survey)), list(list(coefficient = c(1, -1), n_values = 2)))
 }
 
 power_of <- function(surveys, gap, alpha, wanted) {

@@ -21,7 +21,8 @@ plot_rating_gaps <- function(gaps, alpha = 0.05, labels = NULL, ...) {
   check_share(alpha, "alpha")
   rows <- rows_of_measures(gaps)
   caption <- caption_of(gaps)
-  panels <- c(if (length(unique(gaps$contrast)) > 1) "contrast", by_of(gaps))
+  several <- \(name) if (length(unique(gaps[[name]])) > 1) name
+  panels <- c(several("contrast"), several("change"), by_of(gaps))
   of_clusters <- identical(attr(gaps, "by")[1], "cluster")
   gaps <- plain_tibble(gaps)
   if (of_clusters) {

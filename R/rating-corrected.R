@@ -498,8 +498,8 @@ fit_machine <- function(fit, machine) {
   totals <- unit_totals(as.matrix(scores), machine$cell, machine$image)
   fit$cells$estimate <- mean
   fit$cells$df <- Inf
-  fit$variance <- function(a, b = NULL) drop(variance_of(totals, a, b))
-  fit$most_df <- function(a, b) rep(Inf, length(a))
+  fit$variance <- function(at, by = 1) drop(variance_of(totals, sums_of_cells(at, by)))
+  fit$most_df <- function(at) rep(Inf, nrow(at))
   fit
 }
 

@@ -5,23 +5,44 @@
 #'
 #' @inheritParams rating_means
 #' @param by Columns in `ratings`. The values of the first column are the groups that are compared;
-#'   with more than two groups, every pair. Further columns give separate comparisons: `c(group,
-#'   cluster)` compares groups within each cluster.
+#'   with more than two groups, every pair, unless `reference` or `contrasts` says otherwise. Further
+#'   columns give separate comparisons: `c(group, cluster)` compares groups within each cluster.
 #' @param adjust Adjustment of p values for multiple comparisons: `"holm"`, `"BH"` (Benjamini and
 #'   Hochberg) or `"none"`. Items are one family, dimensions another.
+#' @param reference One of the groups: each other group is compared with it, instead of every pair.
+#' @param contrasts `"pairs"`, or `"trend"` for groups that are numbers or an ordered factor: the
+#'   slope of the least-squares line through the means of all groups. It is the difference per unit
+#'   of the number, or per level of the factor, positive if ratings rise with the groups.
+#' @param change How the gap differs between values of the second column of `by`, such as months:
+#'   `"none"` estimates the gap for each value. `"pairs"` estimates differences of gaps for every
+#'   pair of values, the later minus the earlier; `"consecutive"` for neighbouring values only.
+#'   `"trend"` estimates the slope of the gaps, as for `contrasts`. Text is in alphabetical order:
+#'   make names of months a factor.
 #' @inheritParams scan_images
 #'
 #' @details Groups of respondents are compared on the clusters that both rated, whatever the
 #' `weight`; a message reports the clusters and images that are left out. Groups of images, such as
 #' clusters or months, are compared on all their images.
 #'
+#' **Changes.** With `by = c(group, month)`, `change = "pairs"` tests whether the gap changes: a row
+#' with the `contrast` "Democrat - Republican" and the `change` "June - May" is the gap in June minus
+#' the gap in May. Its standard error accounts for respondents and images that the four means share.
+#' If the second column is about images (months of posts), each gap describes the clusters that the
+#' groups rated in that month, so that the change includes a change of topics. If it is about
+#' respondents (`by = c(group, gender)`), all four groups are compared on the clusters that all of
+#' them rated.
+#'
+#' **Trends** use the means of all groups, on the clusters that all groups rated; with equally
+#' spaced groups, the middle one of an odd number has no weight. Trends over respondents with
+#' covariates are regressions: see [survey::svyglm()] with [rating_weights()].
+#'
 #' The standard error of a gap is that of the contrast of two means in one survey (for
 #' `"respondent"` it equals survey's `svycontrast()` after `svyby(covmat = TRUE)`). It accounts for
 #' respondents and images that contribute to both means.
 #'
-#' The degrees of freedom are Welch's, computed from those of the two means. They are at most the
-#' number of respondents in the two cells minus one; with `"two-way"` and `"image"` also at most the
-#' number of images in either cell minus the number of their clusters.
+#' The degrees of freedom are Welch's, computed from those of the means. They are at most the number
+#' of respondents in all cells of the comparison minus one; with `"two-way"` and `"image"` also at
+#' most the number of images in them minus the number of their clusters.
 #'
 #' Within a single cluster, `by = c(group, cluster)`, there are often five images or fewer, so
 #' `"two-way"` has few degrees of freedom: its inference is about all images of the cluster.
@@ -36,10 +57,11 @@
 #' of groups, which makes the variance of their gap as small as possible; the corrected gap can
 #' therefore differ a little from the difference between the corrected means. Where the same images
 #' were rated by both groups, what the images evoke in both cancels out anyway, so that predictions
-#' gain less than for means.
+#' gain less than for means. Trends and changes cannot be corrected.
 #'
 #' @returns A tibble with one row per measure and contrast: `level`, `item`, `dimension`, the
 #'   further columns of `by`, `contrast` ("Democrat - Republican" is the first minus the second),
+#'   `change` ("June - May", instead of the second column of `by`, unless `change` is `"none"`),
 #'   `estimate`, `std.error`, `df`, `statistic`, `p.value`, `p.adjusted`, `conf.low` and `conf.high`
 #'   (not adjusted), `n_ratings`, `n_respondents`, `weight`, `variance`, `adjust`;
 #'   with respondents' weights also `respondent_weight`; with predictions up to three rows, and also
@@ -52,12 +74,20 @@
 #'   dplyr::filter(cluster <= 10) |>
 #'   rating_gaps(by = c(group, cluster), adjust = "BH") |>
 #'   dplyr::slice_min(p.value, n = 5)
+#'
+#' # Is the gap larger in large clusters?
+#' simulated_ratings |>
+#'   dplyr::mutate(size = cut(N_h, c(0, 20, 100, Inf), ordered_result = TRUE)) |>
+#'   rating_gaps(by = c(group, size), change = "trend")
 rating_gaps <- function(ratings,
                         by = "group",
                         weight = "cluster",
                         respondent_weight = NULL,
                         variance = "two-way",
                         adjust = "holm",
+                        reference = NULL,
+                        contrasts = "pairs",
+                        change = "none",
                         shrink = FALSE,
                         predictions = NULL,
                         clustering = NULL,
@@ -65,22 +95,27 @@ rating_gaps <- function(ratings,
                         ...) {
   check_dots(...)
   check_choice(adjust, "adjust", c("holm", "BH", "none"), rlang::current_env())
+  check_contrasts(reference, contrasts, change, predictions)
   options <- check_estimate(weight, variance, shrink, conf_level)
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
   options <- add_respondent_weight(options, design)
-  pairs <- contrasts_of(design)
+  comparisons <- comparisons_of(design, reference, contrasts, change)
   predicted <- predict_ratings(
     predictions, clustering, ratings, design, rlang::enquo(by), shrink
   )
   check_comparable(predicted, design)
-  compared <- if (shrink) design else compare_alike(design, pairs)
-  tell_unrated(design, compared, pairs)
+  compared <- if (shrink) design else compare_alike(design, comparisons)
+  tell_unrated(design, compared, comparisons)
   design <- compared
   gaps <- bind_methods(fits_of(design, variance, shrink, predicted, TRUE), function(fit) {
-    dplyr::bind_rows(lapply(seq_along(pairs), gaps_of_pair, pairs, design, fit), .id = "pair")
+    dplyr::bind_rows(
+      lapply(seq_along(comparisons), estimate_comparison, comparisons, design, fit),
+      .id = "comparison"
+    )
   })
-  gaps <- gaps[order(gaps$measure, gaps$other, as.integer(gaps$pair)), ]
-  warn_one_sided(gaps, design$by[-1])
+  gaps <- gaps[order(gaps$measure, gaps$other, as.integer(gaps$comparison)), ]
+  further <- design$by[-seq_along(comparisons[[1]]$n_values)]
+  warn_one_sided(gaps, further)
   warn_flat(gaps, design)
   gaps <- add_interval(gaps, conf_level)
   # Without any variance there is no test.
@@ -90,84 +125,41 @@ rating_gaps <- function(ratings,
   gaps$p.adjusted <- stats::ave(gaps$p.value, family, FUN = \(p) stats::p.adjust(p, adjust))
   table <- dplyr::bind_cols(
     design$measures[gaps$measure, ],
-    dplyr::select(gaps, dplyr::any_of(design$by[-1])),
+    dplyr::select(gaps, dplyr::all_of(further)),
     gaps[c(
-      "contrast", if (!is.null(predicted)) "method", "estimate", "std.error", "df", "statistic",
-      "p.value", "p.adjusted",
-      "conf.low", "conf.high", "n_ratings", "n_respondents", if (!is.null(predicted)) "lambda"
+      "contrast", if (change != "none") "change", if (!is.null(predicted)) "method",
+      "estimate", "std.error", "df", "statistic", "p.value", "p.adjusted", "conf.low", "conf.high",
+      "n_ratings", "n_respondents", if (!is.null(predicted)) "lambda"
     )]
   )
   table$weight <- weight
   table$respondent_weight <- design$respondent_weight
   table$variance <- options$variance
   table$adjust <- adjust
+  design$by <- c(design$by[1], further)
   new_estimates(name_clusters(table, ratings), "gaps", design, c(options, adjust = adjust))
 }
 
-# Every pair of the values of the first `by` column.
-contrasts_of <- function(design, call = rlang::caller_env()) {
-  if (length(design$by) == 0) {
+check_contrasts <- function(reference, contrasts, change, predictions = NULL,
+                            call = rlang::caller_env()) {
+  check_choice(contrasts, "contrasts", c("pairs", "trend"), call)
+  check_choice(change, "change", c("none", "pairs", "consecutive", "trend"), call)
+  if (!is.null(reference) && contrasts == "trend") {
     abort_imagestrata(
-      "{.arg by} must name the groups to compare.",
-      hint = "For example {.code by = group}.",
+      "{.arg reference} cannot be combined with {.code contrasts = \"trend\"}, which has no
+       reference.",
+      hint = "Leave one of them out.",
       call = call
     )
   }
-  values <- sort(unique(design$groups[[1]]))
-  if (length(values) < 2) {
+  if (!is.null(predictions) && (contrasts == "trend" || change != "none")) {
     abort_imagestrata(
-      "{.field {design$by[1]}} must have two or more values to compare, but is {.val
-       {as.character(values)}} in all ratings.",
+      "{.arg predictions} correct differences of two means, but not trends and changes.",
+      hint = "Leave {.arg predictions} out, or use {.code contrasts = \"pairs\"} and {.code change =
+              \"none\"}.",
       call = call
     )
   }
-  utils::combn(length(values), 2, \(i) values[i], simplify = FALSE)
-}
-
-# The gaps between two values, in all measures and other groups where one of them was rated.
-gaps_of_pair <- function(i, pairs, design, fit) {
-  pair <- pairs[[i]]
-  groups <- design$groups
-  rest <- groups[-1]
-  other <- number_rows(rest)
-  cells <- fit$cells
-  if ("comparable" %in% names(cells)) {
-    cells <- cells[cells$pairing == i, ]
-  } else {
-    cells$comparable <- TRUE
-  }
-  cells$other <- other[cells$group]
-  side <- match(groups[[1]][cells$group], pair)
-  sides <- lapply(1:2, \(i) cells[side %in% i, ])
-  rows <- dplyr::full_join(sides[[1]], sides[[2]], c("measure", "other"), suffix = c("", "_b"))
-  both <- !is.na(rows$cell) & !is.na(rows$cell_b) & rows$comparable %in% TRUE
-  a <- rows$cell[both]
-  b <- rows$cell_b[both]
-  gaps <- tibble::tibble(
-    measure = rows$measure, other = rows$other,
-    contrast = paste(pair, collapse = " - "),
-    estimate = ifelse(both, rows$estimate - rows$estimate_b, NA),
-    std.error = NA_real_, df = NA_real_,
-    n_ratings = rowSums(cbind(rows$n_ratings, rows$n_ratings_b), na.rm = TRUE),
-    lambda = rows[["lambda"]],
-    n_respondents = rowSums(cbind(rows$n_respondents, rows$n_respondents_b), na.rm = TRUE)
-  )
-  shared <- fit$overlap(a, b)
-  gaps$n_respondents[both] <- gaps$n_respondents[both] - shared
-  gaps$std.error[both] <- sqrt(fit$variance(a, b))
-  gaps$df[both] <- degrees_of_gap(
-    list(fit$variance(a), fit$variance(b)), list(fit$cells$df[a], fit$cells$df[b]),
-    pmin(gaps$n_respondents[both] - 1, fit$most_df(a, b))
-  )
-  dplyr::bind_cols(gaps, rest[match(rows$other, other), ])
-}
-
-# Welch's degrees of freedom; without any variance, the sum of those of both means.
-degrees_of_gap <- function(variances, df, most) {
-  welch <- (variances[[1]] + variances[[2]])^2 /
-    (variances[[1]]^2 / df[[1]] + variances[[2]]^2 / df[[2]])
-  welch[is.nan(welch)] <- (df[[1]] + df[[2]])[is.nan(welch)]
-  ifelse(rep_len(is.infinite(df[[1]]), length(welch)), Inf, pmin(welch, most))
 }
 
 warn_one_sided <- function(gaps, rest) {

@@ -42,9 +42,9 @@ rating_weights <- function(ratings,
   check_weight(weight)
   check_choice(of, "of", c("means", "gaps"), rlang::current_env())
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
-  pairs <- if (of == "gaps") contrasts_of(design)
-  compared <- if (of == "gaps") compare_alike(design, pairs)
-  tell_unrated(design, compared, pairs)
+  comparisons <- if (of == "gaps") comparisons_of(design)
+  compared <- if (of == "gaps") compare_alike(design, comparisons)
+  tell_unrated(design, compared, comparisons)
   answers <- (compared %||% design)$answers
   # `by` may name the image or the cluster, which are columns already.
   groups <- design$groups[setdiff(design$by, c("image_id", "cluster"))]
@@ -60,6 +60,6 @@ rating_weights <- function(ratings,
   if (is.null(answers$comparable)) {
     return(table)
   }
-  table$contrast <- vapply(pairs, paste, "", collapse = " - ")[answers$pairing]
+  table$contrast <- vapply(comparisons, `[[`, "", "contrast")[answers$pairing]
   table[answers$comparable, ]
 }

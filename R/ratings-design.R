@@ -306,8 +306,8 @@ add_dimensions <- function(answers, items) {
   Map(c, answers, added)
 }
 
-# The answers to a measure in a group are a cell; so are those that a pair of groups is compared by
-# (`pairing`).
+# The answers to a measure in a group are a cell; so are those by which groups are compared
+# (`pairing`, the number of the comparison).
 number_cells <- function(design) {
   answers <- design$answers
   n_groups <- nrow(design$groups)
@@ -551,41 +551,6 @@ totals_of <- function(images, part) {
   sum_by(images$weight * images$of_all, place, max(place))[place]
 }
 
-# ---- Gaps -------------------------------------------------------------------------------
-
-# Pairs of groups of respondents are compared on the clusters that both rated; each pair then has
-# cells of its own. Without common clusters, `comparable` is FALSE. Groups of images have different
-# images anyway.
-compare_alike <- function(design, pairs, call = rlang::caller_env()) {
-  if (is.null(design$images$cluster) || design$of_images[1]) {
-    return(design)
-  }
-  rest <- number_rows(design$groups[-1])
-  parts <- lapply(seq_along(pairs), function(i) {
-    side <- match(design$groups[[1]], pairs[[i]])[design$answers$group]
-    answers <- lapply(design$answers, \(x) x[!is.na(side)])
-    side <- side[!is.na(side)]
-    answers$pairing <- rep(i, length(side))
-    comparison <- pair_up(answers$measure, rest[answers$group])
-    place <- pair_up(comparison, answers$cluster)
-    counts <- answers$weight > 0
-    both <- place %in% place[counts & side == 1] & place %in% place[counts & side == 2]
-    answers$comparable <- comparison %in% comparison[both]
-    list(answers = answers, kept = both | !answers$comparable)
-  })
-  left_out <- lapply(parts, \(part) lapply(part$answers[c("cluster", "image")], \(x) {
-    length(unique(x[!part$kept]))
-  }))
-  kept <- lapply(parts, \(part) lapply(part$answers, \(x) x[part$kept]))
-  design$answers <- do.call(Map, c(list(c), kept))
-  design <- weigh(number_cells(design), call)
-  design$cells$comparable <- design$answers$comparable[
-    match(design$cells$cell, design$answers$cell)
-  ]
-  design$left_out <- dplyr::bind_rows(left_out)
-  design
-}
-
 label_of <- function(row) {
   values <- vapply(row, as.character, "")
   if (ncol(row) == 0) "all respondents" else toString(paste(names(row), values))
@@ -603,7 +568,7 @@ sum_by <- function(x, group, n) {
 
 # Reports the clusters and sampled images that means, or gaps, do not include. Items may differ: the
 # item with most missing images decides. `compared` is the design of gaps.
-tell_unrated <- function(design, compared = NULL, pairs = NULL) {
+tell_unrated <- function(design, compared = NULL, comparisons = NULL) {
   if (is.null(design$images$cluster)) {
     return()
   }
@@ -620,14 +585,14 @@ tell_unrated <- function(design, compared = NULL, pairs = NULL) {
   if (length(some) > 3) {
     lines <- c(lines, paste("and more in", count_of(length(some) - 3, "further group")))
   }
-  left_out <- left_out_of(compared, pairs)
+  left_out <- left_out_of(compared, comparisons)
   uneven <- is.null(compared) && any(counts$clusters > 0)
   text <- c(
     "No rating for {paste(lines, collapse = '; ')}.",
     i = if (design$weight != "none") "The rated images of a cluster represent the others.",
     i = if (length(left_out) > 0) {
-      "A gap includes the clusters that both groups rated, without {paste(left_out, collapse = ';
-       ')}."
+      "A gap includes the clusters that {if (all_pairs(comparisons)) 'both' else 'all its'} groups
+       rated, without {paste(left_out, collapse = '; ')}."
     },
     i = if (uneven) {
       "A mean includes the clusters with ratings; {.fn rating_gaps} compares groups on the clusters
@@ -642,16 +607,23 @@ tell_unrated <- function(design, compared = NULL, pairs = NULL) {
   }
 }
 
-# The clusters and images that the comparison of each pair of groups leaves out.
-left_out_of <- function(compared, pairs) {
+# The clusters and images that each comparison leaves out.
+left_out_of <- function(compared, comparisons) {
   out <- compared$left_out
-  some <- which(out$cluster > 0)
-  paste0(
+  all <- which(out$cluster > 0)
+  some <- utils::head(all, 3)
+  lines <- paste0(
     vapply(out$cluster[some], count_of, "", "cluster"), " (",
     vapply(out$image[some], count_of, "", "image"), ")",
-    if (length(pairs) > 1) paste(" in", vapply(pairs[some], paste, "", collapse = " - ")),
+    if (length(comparisons) > 1) {
+      paste(" in", vapply(comparisons[some], name_of_comparison, ""))
+    } else {
+      ""
+    },
     recycle0 = TRUE
   )
+  more <- length(all) - length(some)
+  c(lines, if (more > 0) paste("and more in", count_of(more, "further comparison")))
 }
 
 unrated_of <- function(counts, noun) {

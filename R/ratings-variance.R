@@ -34,14 +34,14 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
   warn_alone(design, cells, alone)
   list(
     cells = cells,
-    variance = function(a, b = NULL) {
-      value <- variance_by_parts(parts, variance, drawn, a, b)
-      value[alone[a] | (!is.null(b) & alone[b %||% a]), ] <- NA
+    variance = function(at, by = 1) {
+      sums <- sums_of_cells(at, by)
+      value <- variance_by_parts(parts, variance, drawn, sums)
+      value[rowSums(matrix(alone[sums$at], nrow(sums$at))) > 0, ] <- NA
       drop(value)
     },
-    overlap = function(a, b) shared_units(respondents, a, b),
-    most_df = function(a, b) {
-      if (variance == "respondent") rep(Inf, length(a)) else degrees_of_both(parts$images, a, b)
+    most_df = function(at) {
+      if (variance == "respondent") rep(Inf, nrow(at)) else degrees_of_sums(parts$images, at)
     }
   )
 }
@@ -49,21 +49,20 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
 # By respondent; by image within clusters; or both. The part of images includes the variance of
 # single answers, so respondents add only the covariance of their answers to several images. If no
 # cluster has two rated images, only respondents count.
-variance_by_parts <- function(parts, variance, drawn, a, b) {
-  respondents <- drawn * variance_of(parts$respondents, a, b)
+variance_by_parts <- function(parts, variance, drawn, sums) {
+  respondents <- drawn * variance_of(parts$respondents, sums)
   if (variance == "respondent") {
     return(respondents)
   }
-  images <- variance_of(parts$images, a, b, covariance_of_images)
+  images <- variance_of_images(parts$images, sums)
   known <- !is.na(images)
   if (variance == "image") {
     return(ifelse(known, images, respondents))
   }
-  alike <- respondents - drawn * variance_of(parts$answers, a, b)
-  # If no respondent is in both means, this covariance cannot be negative: a negative estimate is
+  alike <- respondents - drawn * variance_of(parts$answers, sums)
+  # If no respondent is in several means, this covariance cannot be negative: a negative estimate is
   # set to 0.
-  shared <- if (is.null(b)) rep(0, length(a)) else shared_units(parts$respondents, a, b)
-  both <- images + pmax(alike, ifelse(shared == 0, 0, -Inf))
+  both <- images + pmax(alike, ifelse(shares_units(parts$respondents, sums), -Inf, 0))
   # A variance that is zero except for rounding counts as missing.
   ifelse(known & both > 1e-10 * respondents, both, respondents)
 }
@@ -88,22 +87,59 @@ from_first <- function(rating, cell) {
   ifelse(abs(distance) < 1e-12 * max(abs(rating)), 0, distance)
 }
 
-# Images minus clusters of two cells together; images in both cells count once.
-degrees_of_both <- function(images, a, b) {
-  once <- replace(images, "total", list(as.matrix(sqrt(1 - 1 / images$size))))
-  df <- covariance_of(once, a, a) + covariance_of(once, b, b) - covariance_of(once, a, b)
-  df <- drop(df)
-  ifelse(df > 0, df, Inf)
+# Sums of means, one in each row of `at`: the numbers of cells, and what the mean of each is
+# multiplied `by`. A cell is in one row only.
+sums_of_cells <- function(at, by = 1) {
+  at <- as.matrix(at)
+  list(at = at, by = matrix(by, nrow(at), ncol(at)))
 }
 
-# The variance of the means of cells `a`, or of their differences from those of cells `b`.
-variance_of <- function(totals, a, b, covariance = covariance_of) {
-  value <- covariance(totals, a, a)
-  if (!is.null(b)) {
-    value <- value + covariance(totals, b, b) - 2 * covariance(totals, a, b)
+# The variance of sums of means, from the scores of units that were drawn independently.
+variance_of <- function(totals, sums) {
+  place <- match(totals$cell, sums$at)
+  inside <- !is.na(place)
+  row <- row(sums$at)[place[inside]]
+  unit <- pair_up(row, totals$unit[inside])
+  score <- sum_by(
+    sums$by[place[inside]] * totals$total[inside, , drop = FALSE], unit, max(unit, 0L)
+  )
+  sum_by(score^2, row[match(seq_len(nrow(score)), unit)], nrow(sums$at))
+}
+
+# The same from images: their covariances are known for pairs of cells.
+variance_of_images <- function(totals, sums) {
+  value <- 0
+  for (i in seq_len(ncol(sums$at))) {
+    for (j in seq_len(i)) {
+      times <- (1 + (i != j)) * sums$by[, i] * sums$by[, j]
+      value <- value + times * covariance_of_images(totals, sums$at[, i], sums$at[, j])
+    }
   }
   # Rounding may give a small negative number.
   pmax(value, 0)
+}
+
+# TRUE if a unit is in several cells of a sum.
+shares_units <- function(totals, sums) {
+  row <- row(sums$at)[match(totals$cell, sums$at)]
+  unit <- totals$unit[!is.na(row)]
+  row <- row[!is.na(row)]
+  tabulate(row, nrow(sums$at)) > n_in_cells(unit, row, nrow(sums$at))
+}
+
+# Images minus clusters of all cells in a row together; images in several cells count once.
+degrees_of_sums <- function(images, at) {
+  row <- row(at)[match(images$cell, at)]
+  inside <- !is.na(row)
+  unit <- pair_up(row[inside], images$unit[inside])
+  row <- row[inside][match(seq_len(max(unit, 0L)), unit)]
+  part <- 1 - 1 / images$size[inside]
+  times <- tabulate(unit)
+  # For equal parts p of an image in k cells this is p.
+  sums <- sum_by(cbind(part, sqrt(part)), unit, max(unit))
+  once <- sums[, 1] * (1 + 1 / times) - sums[, 2]^2 / times
+  df <- sum_by(once, row, nrow(at))
+  ifelse(df > 0, df, Inf)
 }
 
 # Counts without answers of weight zero.
@@ -123,7 +159,7 @@ count_cells <- function(answers, n) {
 }
 
 n_in_cells <- function(unit, cell, n) {
-  key <- (cell - 1) * max(unit) + unit
+  key <- (cell - 1) * max(unit, 0) + unit
   tabulate(cell[!duplicated(key)], n)
 }
 
@@ -187,13 +223,6 @@ other_totals <- function(totals, a, b) {
   replace(other, is.na(other), 0)
 }
 
-shared_units <- function(totals, a, b) {
-  partner <- b[match(totals$cell, a)]
-  found <- (partner - 1) * totals$n_units + totals$unit
-  both <- !is.na(found) & found %in% totals$key
-  tabulate(match(totals$cell, a)[both], length(a))
-}
-
 warn_alone <- function(design, cells, alone) {
   if (any(alone)) {
     labels <- unique(vapply(which(alone), \(i) label_of(design$groups[cells$group[i], ]), ""))
@@ -244,12 +273,17 @@ shrink_cells <- function(design, cells, call) {
   }
   list(
     cells = cells,
-    variance = function(a, b = NULL) {
-      value <- covariance(a, a)
-      if (is.null(b)) value else pmax(value + covariance(b, b) - 2 * covariance(a, b), 0)
+    variance = function(at, by = 1) {
+      sums <- sums_of_cells(at, by)
+      value <- 0
+      for (i in seq_len(ncol(sums$at))) {
+        for (j in seq_len(ncol(sums$at))) {
+          value <- value + sums$by[, i] * sums$by[, j] * covariance(sums$at[, i], sums$at[, j])
+        }
+      }
+      pmax(value, 0)
     },
-    overlap = function(a, b) rep(0L, length(a)),
-    most_df = function(a, b) rep(Inf, length(a))
+    most_df = function(at) rep(Inf, nrow(at))
   )
 }
 

@@ -360,7 +360,7 @@ difference_of <- function(a, b, plan) {
   )
   both <- variance_of_scores(plan, a$smooth - b$smooth) + a$row$added + b$row$added
   df <- degrees_of_gap(
-    list(variances[1], variances[2]), list(a$row$df, b$row$df), a$row$n + b$row$n - 2
+    matrix(variances, 1), cbind(a$row$df, b$row$df), a$row$n + b$row$n - 2
   )
   tibble::tibble(
     estimate = a$row$estimate - b$row$estimate, std.error = sqrt(both), df = pmax(df, 1)

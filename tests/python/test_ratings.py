@@ -146,7 +146,29 @@ def test_estimates_are_those_of_r(function, weight, variance):
 CASES = {f"{w} {v}": {"weight": w, "variance": v} for w in WEIGHTS for v in VARIANCES} | {
     "month": {"by": ["group", "month"]}
 }
-GAP_CASES = CASES
+GAP_CASES: dict[str, dict[str, object]] = CASES | {
+    "reference": {"reference": "I", "adjust": "BH"},
+    "change": {"by": ["group", "month"], "change": "pairs"},
+    "change of respondents": {
+        "by": ["group", "month"],
+        "change": "pairs",
+        "weight": "share",
+        "variance": "respondent",
+    },
+    "change of images": {"by": ["group", "month"], "change": "consecutive", "variance": "image"},
+    "change by gender": {"by": ["group", "gender"], "change": "pairs", "weight": "corpus"},
+    "change of months": {"by": ["month", "group"], "change": "pairs", "adjust": "none"},
+    "trend": {"by": "ideology", "contrasts": "trend"},
+    "trend of images": {"by": "cluster", "contrasts": "trend", "weight": "none"},
+    "trend by month": {"by": ["ideology", "month"], "contrasts": "trend", "weight": "corpus"},
+    "change of trend": {"by": ["ideology", "month"], "contrasts": "trend", "change": "pairs"},
+    "trend of gaps": {"by": ["gender", "ideology"], "change": "trend", "variance": "respondent"},
+    "three columns": {
+        "by": ["group", "month", "gender"],
+        "reference": "D",
+        "change": "consecutive",
+    },
+}
 
 
 @pytest.mark.parametrize(
@@ -164,6 +186,80 @@ def test_weighted_estimates_are_those_of_r(function, case):
     pd.testing.assert_frame_equal(
         table, known.reset_index(drop=True), rtol=1e-9, check_dtype=False, check_like=True
     )
+
+
+# ---- contrasts ----
+
+
+def waves() -> pd.DataFrame:
+    """Ten people of each party answer before and after."""
+    rng = np.random.default_rng(2)
+    own = rng.normal(scale=3, size=20)
+    return pd.DataFrame(
+        {
+            "respondent_id": [*range(20)] * 2,
+            "group": (["D"] * 10 + ["R"] * 10) * 2,
+            "wave": pd.Categorical(["before"] * 20 + ["after"] * 20, ["before", "after"]),
+            "image_id": range(40),
+            "item": "x",
+            "rating": [*own, *(own + rng.normal(size=20))],
+        }
+    )
+
+
+def test_changes_of_gaps_by_hand():
+    table = waves()
+    options = {"by": ["group", "wave"], "weight": "none", "variance": "respondent"}
+    (change,) = rating_gaps(table, change="pairs", **options).to_dict("records")
+    own = (table["rating"][20:].to_numpy() - table["rating"][:20].to_numpy()).reshape(2, 10)
+    mean = own.mean(axis=1)
+    assert (change["contrast"], change["change"]) == ("D - R", "after - before")
+    assert change["estimate"] == pytest.approx(mean[0] - mean[1])
+    spread = ((own - mean[:, None]) ** 2).sum() / 100
+    assert change["std_error"] == pytest.approx(np.sqrt(20 / 19 * spread))
+    assert change["n_respondents"] == 20
+    gaps = rating_gaps(table, **options)["estimate"]
+    assert change["estimate"] == pytest.approx(gaps[1] - gaps[0])
+
+
+def test_trends_are_slopes_and_levels_are_equally_spaced():
+    table = golden("survey").query("item == 'proud'").drop(columns="dimension")
+    table = table[table["ideology"] != 3]
+
+    def trend(ideology):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            given = table.assign(ideology=ideology)
+            return rating_gaps(given, by="ideology", contrasts="trend", weight="none").iloc[0]
+
+    plain = trend(table["ideology"])
+    levels = pd.Categorical(table["ideology"], [1, 2, 3, 4, 5], ordered=True)
+    assert trend(levels)["estimate"] == pytest.approx(plain["estimate"])
+    assert trend(table["ideology"] * 10)["std_error"] == pytest.approx(plain["std_error"] / 10)
+    assert plain["contrast"] == "trend of ideology"
+
+
+def test_contrasts_that_cannot_be_made():
+    table = golden("survey")
+    for arguments, message in [
+        ({"change": "pairs"}, "needs a second column"),
+        ({"reference": "X"}, "must be one value of group, not 'X'"),
+        ({"reference": ["D"]}, "must be one value of group"),
+        ({"contrasts": "trend"}, "group is neither"),
+        ({"contrasts": "all"}, "'pairs', 'trend'"),
+        ({"by": ["group", "gender"], "change": "trend"}, "gender is neither"),
+        ({"by": "ideology", "contrasts": "trend", "reference": 1}, "cannot be combined"),
+        ({"by": ["group", "month"], "change": True}, "change"),
+    ]:
+        with pytest.raises(ImagestrataError, match=message):
+            rating_gaps(table, **arguments)
+
+
+def test_what_changes_leave_out_is_reported():
+    table = golden("survey").query("group != 'I'")
+    hole = (table["group"] == "D") & (table["gender"] == "f") & (table["cluster"] == 2)
+    with pytest.warns(UserWarning, match=r"all its groups rated; it leaves out \d clusters \(\d"):
+        rating_gaps(table[~hole], by=["group", "gender"], change="pairs")
 
 
 # ---- weights of respondents ----

@@ -165,7 +165,27 @@ golden_survey_cases <- function() {
   names(every) <- paste(options$weight, options$variance)
   list(
     means = c(every, list(month = list(by = c("group", "month")))),
-    gaps = c(every, list(month = list(by = c("group", "month"))))
+    gaps = c(every, list(
+      month = list(by = c("group", "month")),
+      reference = list(reference = "I", adjust = "BH"),
+      change = list(by = c("group", "month"), change = "pairs"),
+      "change of respondents" = list(
+        by = c("group", "month"), change = "pairs", weight = "share", variance = "respondent"
+      ),
+      "change of images" = list(by = c("group", "month"), change = "consecutive", variance = "image"),
+      "change by gender" = list(by = c("group", "gender"), change = "pairs", weight = "corpus"),
+      "change of months" = list(by = c("month", "group"), change = "pairs", adjust = "none"),
+      trend = list(by = "ideology", contrasts = "trend"),
+      "trend of images" = list(by = "cluster", contrasts = "trend", weight = "none"),
+      "trend by month" = list(by = c("ideology", "month"), contrasts = "trend", weight = "corpus"),
+      "change of trend" = list(by = c("ideology", "month"), contrasts = "trend", change = "pairs"),
+      "trend of gaps" = list(
+        by = c("gender", "ideology"), change = "trend", variance = "respondent"
+      ),
+      "three columns" = list(
+        by = c("group", "month", "gender"), reference = "D", change = "consecutive"
+      )
+    ))
   )
 }
 

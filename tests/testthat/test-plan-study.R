@@ -44,7 +44,7 @@ test_that("a simulated survey is analysed as rating_gaps() does", {
 })
 
 test_that("every survey has its own degrees of freedom", {
-  df <- degrees_of_gap(list(c(1, 1), c(1, 3)), list(4, 4), 7)
+  df <- degrees_of_gap(cbind(c(1, 1), c(1, 3)), matrix(4, 2, 2), 7)
   expect_equal(df, c(7, 16 / (1 / 4 + 9 / 4)))
 })
 

@@ -414,7 +414,7 @@ def unrated(design: Design) -> list[tuple[dict[str, Any], dict[str, int]]]:
     return found
 
 
-def warn_unrated(design: Design, left_out: list[str] | None = None) -> None:
+def warn_unrated(design: Design, left_out: list[str] | None = None, all_pairs: bool = True) -> None:
     """Warn once about clusters and sampled images that enter no mean, or no gap."""
     if not design.clustered:
         return
@@ -434,8 +434,9 @@ def warn_unrated(design: Design, left_out: list[str] | None = None) -> None:
     if design.weight != "none":
         text += " The rated images of a cluster represent the others."
     if left_out:
+        groups = "both" if all_pairs else "all its"
         text += (
-            " A gap describes the clusters that both groups rated; it leaves out "
+            f" A gap describes the clusters that {groups} groups rated; it leaves out "
             f"{'; '.join(left_out)}."
         )
     elif left_out is None and any(row["clusters"] for _, row in lacking):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -14,7 +13,7 @@ from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_conf_level
 from ..verbs import public
-from ..wording import arg, quote
+from .contrasts import Comparison, Key, alike, comparisons_of
 from .design import Design, design_ratings, effective, warn_unrated
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -131,7 +130,7 @@ def rating_means(
                 **_measure(design, place),
                 **group,
                 "estimate": cell.mean,
-                "std_error": np.sqrt(_variance(variance, design.n_respondents, cell)),
+                "std_error": np.sqrt(_variance(variance, design.n_respondents, [cell])),
                 "df": _degrees(variance, cell),
                 **cell.counts,
                 **({"n_effective": effective(answers)} if respondent_weight else {}),
@@ -153,6 +152,9 @@ def rating_gaps(
     respondent_weight: str | None = None,
     variance: str = "two-way",
     adjust: str = "holm",
+    reference: Any = None,
+    contrasts: str = "pairs",
+    change: str = "none",
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Estimate gaps between groups in the mean rating of every item and dimension.
@@ -164,8 +166,9 @@ def rating_gaps(
     ratings : DataFrame
         As in :func:`rating_means`.
     by : str or sequence of str, default "group"
-        Every pair of values of the first column is compared, separately for the values of
-        further columns, as in ``["group", "cluster"]``.
+        The values of the first column are compared, every pair unless ``reference`` or
+        ``contrasts`` says otherwise, separately for the values of further columns, as in
+        ``["group", "cluster"]``.
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         As in :func:`rating_means`.
     respondent_weight : str or None, default None
@@ -175,6 +178,18 @@ def rating_gaps(
     adjust : {"holm", "BH", "none"}, default "holm"
         Adjustment of p values for multiple testing. Items are one family, dimensions
         another.
+    reference : optional
+        One of the groups: each other group is compared with it, instead of every pair.
+    contrasts : {"pairs", "trend"}, default "pairs"
+        "trend" is for groups that are numbers or ordered categories: the slope of the
+        least-squares line through the means of all groups, per unit of the number or per
+        category, positive if ratings rise with the groups.
+    change : {"none", "pairs", "consecutive", "trend"}, default "none"
+        How the gap differs between values of the second column of ``by``, such as months: "none"
+        estimates the gap for each value, "pairs" differences of gaps for every pair of values
+        (the later minus the earlier), "consecutive" for neighbouring values only, and "trend" the
+        slope of the gaps, as for ``contrasts``. Text is in alphabetical order: make names of
+        months categories.
     conf_level : float, default 0.95
         Confidence level of the intervals, which are not adjusted.
 
@@ -183,7 +198,8 @@ def rating_gaps(
     DataFrame
         One row per measure and contrast: ``level``, ``item``, ``dimension``, the
         further columns of ``by``, ``contrast`` ("Democrat - Republican": the first
-        minus the second), ``estimate``, ``std_error``, ``df``, ``statistic``,
+        minus the second), ``change`` ("June - May", instead of the second column of ``by``, unless
+        ``change`` is "none"), ``estimate``, ``std_error``, ``df``, ``statistic``,
         ``p_value``, ``p_adjusted``, ``conf_low``, ``conf_high``, ``n_ratings``,
         ``n_respondents``, ``weight``, ``variance``, ``adjust``; with weights of respondents also
         ``respondent_weight``. A comparison has no row if one
@@ -197,13 +213,18 @@ def rating_gaps(
 
     Notes
     -----
-    Groups of respondents are compared by the clusters that both have rated, for every weight; a
-    warning counts the clusters and images that are left out. Groups of images, such as clusters or
-    months, are compared on all their images.
+    Groups of respondents are compared by the clusters that all of them have rated, for every
+    weight; a warning counts the clusters and images that are left out. Groups of images, such as
+    clusters or months, are compared on all their images. If the second column is about images,
+    a change of gaps thus compares the clusters that the groups have rated in each month, which
+    includes a change of topics; if it is about respondents, all four groups are compared by the
+    clusters that all of them have rated.
 
-    The variance of the difference accounts for respondents and images that enter both means.
-    Degrees of freedom are Welch's, at most the number of respondents in either group minus one,
-    and at most the number of images in either minus that of their clusters.
+    The variance of the difference accounts for respondents and images that enter several means.
+    Degrees of freedom are Welch's, at most the number of respondents in all cells minus one, and at
+    most the number of images in them minus that of their clusters.
+
+    R's ``rating_gaps()`` has a row with missing values for a comparison without one of its sides.
     """
     from scipy import stats
 
@@ -211,24 +232,28 @@ def rating_gaps(
     adjust = check_choice("adjust", adjust, ADJUSTMENTS)
     conf_level = check_conf_level(conf_level)
     design = design_ratings(ratings, by, weight, respondent_weight)
-    pairs = list(itertools.combinations(_check_compared(design), 2))
+    comparisons = comparisons_of(design, reference, contrasts, change)
+    n_sides = 1 if change == "none" else 2
     rows, one_sided = [], 0
     left_out: dict[str, list[pd.DataFrame]] = {}
-    for place, other, sides in _comparisons(design):
-        for first, second in pairs:
-            if first not in sides and second not in sides:
+    for place, other, sides in _comparisons(design, n_sides):
+        for comparison in comparisons:
+            keys = list(comparison.times)
+            if not any(key in sides for key in keys):
                 continue
-            contrast = f"{first} - {second}"
             cells: list[pd.DataFrame] = []
-            if first in sides and second in sides:
-                cells, out = _alike(design, sides[first], sides[second])
-                left_out.setdefault(contrast, []).append(out)
-            if not cells or not len(cells[0]):
+            if all(key in sides for key in keys):
+                cells, out = alike(design, keys, [sides[key] for key in keys])
+                left_out.setdefault(comparison.name, []).append(out)
+            if not cells:
                 one_sided += 1
                 continue
-            row = {**_measure(design, place), **other, "contrast": contrast}
-            rows.append(row | _gap(cells, variance, design.n_respondents))
-    warn_unrated(design, _left_out(left_out))
+            row = {**_measure(design, place), **other, "contrast": comparison.contrast}
+            if comparison.change is not None:
+                row["change"] = comparison.change
+            times = list(comparison.times.values())
+            rows.append(row | _gap(cells, times, variance, design.n_respondents))
+    warn_unrated(design, _left_out(left_out), _all_pairs(comparisons))
     if one_sided:
         warn(
             f"{plural(one_sided, 'comparison is', 'comparisons are')} left out, since one group "
@@ -239,7 +264,9 @@ def rating_gaps(
             "There is nothing to compare: no two groups have rated the same items and clusters."
         )
     table = pd.DataFrame(rows)
-    _warn_alone(table, [*design.by[1:], "contrast"], "on one side of")
+    further = design.by[n_sides:]
+    compared = ["contrast"] if change == "none" else ["contrast", "change"]
+    _warn_alone(table, [*further, *compared], "on one side of")
     _warn_no_spread(table)
     table["statistic"] = table["estimate"] / table["std_error"].where(table["std_error"] > 0)
     table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
@@ -247,7 +274,7 @@ def rating_gaps(
     counts = table[["n_ratings", "n_respondents"]]
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
-    table = _in_order(table, ratings, design.by[1:])
+    table = _in_order(table, ratings, further)
     table = table.assign(**_weighted(design), variance=variance, adjust=adjust)
     return _with_names(table, ratings)
 
@@ -333,26 +360,30 @@ def rating_weights(
     columns += [*(["cluster"] if design.clustered else []), "rating", "weight"]
     if of == "means" or not design.clustered or design.compares_images:
         if of == "gaps":
-            _check_compared(design)
+            comparisons_of(design)
         warn_unrated(design)
         parts = [answers for _, _, answers in _cells(design)]
         return _with_names(pd.concat(parts)[columns].reset_index(drop=True), ratings)
     tables: list[pd.DataFrame] = []
     left_out: dict[str, list[pd.DataFrame]] = {}
     for _, _, sides in _comparisons(design):
-        for first, second in itertools.combinations(_check_compared(design), 2):
-            if first in sides and second in sides:
-                contrast = f"{first} - {second}"
-                alike, out = _alike(design, sides[first], sides[second])
-                left_out.setdefault(contrast, []).append(out)
-                tables += [side.assign(contrast=contrast) for side in alike]
+        for comparison in comparisons_of(design):
+            keys = list(comparison.times)
+            if all(key in sides for key in keys):
+                kept, out = alike(design, keys, [sides[key] for key in keys])
+                left_out.setdefault(comparison.name, []).append(out)
+                tables += [side.assign(contrast=comparison.contrast) for side in kept]
     warn_unrated(design, _left_out(left_out))
     found = pd.concat(tables)[[*columns, "contrast"]].reset_index(drop=True)
     return _with_names(found, ratings)
 
 
+def _all_pairs(comparisons: Sequence[Comparison]) -> bool:
+    return all(len(comparison.times) == 2 for comparison in comparisons)
+
+
 def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:
-    """The clusters and images that the comparison of each pair of groups leaves out."""
+    """The clusters and images that each comparison leaves out."""
     found = []
     for contrast, tables in parts.items():
         out = pd.concat(tables)
@@ -360,23 +391,9 @@ def _left_out(parts: dict[str, list[pd.DataFrame]]) -> list[str]:
             clusters, images = out["cluster"].nunique(), out["image_id"].nunique()
             text = f"{plural(clusters, 'cluster')} ({plural(images, 'image')})"
             found.append(text + (f" in {contrast}" if len(parts) > 1 else ""))
+    if len(found) > 3:
+        return [*found[:3], f"and more in {plural(len(found) - 3, 'further comparison')}"]
     return found
-
-
-def _check_compared(design: Design) -> list[Any]:
-    if not design.by:
-        raise ImagestrataError(
-            f"{arg('by')} must name the column of groups.", f"For example {arg('by', 'group')}."
-        )
-    column = design.answers[design.by[0]]
-    values = sorted(column.unique())
-    if isinstance(column.dtype, pd.CategoricalDtype):  # with the order of categories
-        values = [value for value in column.cat.categories if value in values]
-    if len(values) < 2:
-        raise ImagestrataError(
-            f"There is nothing to compare: {design.by[0]} is {quote(values[0])} in all ratings."
-        )
-    return values
 
 
 def _measured(design: Design) -> list[tuple[int, pd.DataFrame]]:
@@ -407,37 +424,18 @@ def _cells(design: Design) -> list[tuple[int, dict[str, Any], pd.DataFrame]]:
 
 
 def _comparisons(
-    design: Design,
-) -> list[tuple[int, dict[str, Any], dict[Any, pd.DataFrame]]]:
-    """For each measure and value of the further columns, the answers of each side."""
-    compared, further = design.by[0], design.by[1:]
+    design: Design, n_sides: int = 1
+) -> list[tuple[int, dict[str, Any], dict[Key, pd.DataFrame]]]:
+    """For each measure and value of the further columns, the answers of each side.
+
+    Sides are the values of the first ``n_sides`` columns of ``by``.
+    """
+    compared, further = design.by[:n_sides], design.by[n_sides:]
     return [
-        (
-            place,
-            other,
-            {value: side for (value,), side in answers.groupby([compared], observed=True)},
-        )
+        (place, other, dict(iter(answers.groupby(compared, observed=True))))
         for place, all_answers in _measured(design)
         for other, answers in _split(all_answers, further)
     ]
-
-
-def _alike(
-    design: Design, first: pd.DataFrame, second: pd.DataFrame
-) -> tuple[list[pd.DataFrame], pd.DataFrame]:
-    """The answers on which two groups are compared, and those that are left out.
-
-    Groups of respondents are compared by the clusters that both have rated; groups of images
-    have different images in any case.
-    """
-    sides = [first, second]
-    if not design.clustered or design.compares_images:
-        return sides, first.iloc[:0]
-    rated = [set(side["cluster"][side["weight"] > 0]) for side in sides]
-    both = rated[0] & rated[1]
-    kept = [side[side["cluster"].isin(both)] for side in sides]
-    out = pd.concat([side[~side["cluster"].isin(both)] for side in sides])
-    return kept, out
 
 
 @dataclass(frozen=True, eq=False)
@@ -512,16 +510,20 @@ def _of_images(first: _Cell, second: _Cell) -> float:
     return _product(first.images, second.images) * shares / several
 
 
-def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | None = None) -> float:
-    """Variance of a mean, or of the difference of two, see the notes of rating_means()."""
+def _variance(
+    variance: str, n_respondents: int, cells: Sequence[_Cell], times: Sequence[float] = (1,)
+) -> float:
+    """Variance of a sum of means, each times a number, see the notes of rating_means()."""
 
     def total(covariance: Callable[[_Cell, _Cell], float]) -> float:
-        value = covariance(cell, cell)
-        if other is not None:
-            value += covariance(other, other) - 2 * covariance(cell, other)
+        value = 0.0
+        for i, (first, by) in enumerate(zip(cells, times, strict=True)):
+            value += by * by * covariance(first, first)
+            for second, other_by in zip(cells[:i], times, strict=False):
+                value += 2 * by * other_by * covariance(first, second)
         return value if np.isnan(value) else max(value, 0.0)
 
-    if min(each.counts["n_respondents"] for each in (cell, other or cell)) < 2:
+    if min(cell.counts["n_respondents"] for cell in cells) < 2:
         return np.nan
     drawn = n_respondents / (n_respondents - 1)
     people = drawn * total(lambda a, b: _product(a.people, b.people))
@@ -529,8 +531,9 @@ def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | Non
     if np.isnan(images) or variance == "image":
         return people if np.isnan(images) else images
     alike = people - drawn * total(lambda a, b: _product(a.single, b.single))
-    # If no respondent is in both means, a negative covariance is due to chance.
-    if other is None or not len(np.intersect1d(cell.people[0], other.people[0])):
+    # If no respondent is in several means, a negative covariance is due to chance.
+    known = np.concatenate([cell.people[0] for cell in cells])
+    if len(np.unique(known)) == len(known):
         alike = max(alike, 0.0)
     # A variance that is zero up to rounding errors is replaced.
     return images + alike if images + alike > 1e-10 * people else people
@@ -538,38 +541,44 @@ def _variance(variance: str, n_respondents: int, cell: _Cell, other: _Cell | Non
 
 def _degrees(variance: str, cell: _Cell) -> float:
     people = cell.counts["n_respondents"] - 1
-    images = _of_degrees(cell, cell)
+    images = _of_degrees([cell])
     if variance == "respondent" or images == 0:
         return people
     return images if variance == "image" else min(people, images)
 
 
-def _of_degrees(first: _Cell, second: _Cell) -> float:
-    return round(_product(first.degrees, second.degrees), 9)
+def _of_degrees(cells: Sequence[_Cell]) -> float:
+    """Images minus strata of cells together; an image in several of them counts once."""
+    images = np.concatenate([cell.degrees[0] for cell in cells])
+    roots = np.concatenate([cell.degrees[1] for cell in cells])
+    known, place = np.unique(images, return_inverse=True)
+    # For equal parts p of an image in k cells this is p.
+    parts, sums, times = (np.bincount(place, of, len(known)) for of in (roots**2, roots, None))
+    return round(float((parts * (1 + 1 / times) - sums**2 / times).sum()), 9)
 
 
-def _most_degrees(variance: str, first: _Cell, second: _Cell, n_people: int) -> float:
-    """Respondents minus one, and images minus strata, over both cells together."""
-    images = _of_degrees(first, first) + _of_degrees(second, second) - _of_degrees(first, second)
+def _most_degrees(variance: str, cells: Sequence[_Cell], n_people: int) -> float:
+    """Respondents minus one, and images minus strata, over all cells together."""
+    images = _of_degrees(cells)
     return n_people - 1 if variance == "respondent" or images == 0 else min(n_people - 1, images)
 
 
-def _gap(sides: list[pd.DataFrame], variance: str, n_respondents: int) -> dict[str, Any]:
+def _gap(
+    sides: Sequence[pd.DataFrame], times: Sequence[float], variance: str, n_respondents: int
+) -> dict[str, Any]:
     cells = [_cell(side) for side in sides]
-    people = [set(side["respondent"][side["weight"] > 0]) for side in sides]
-    n_people = len(people[0] | people[1])
-    each = np.array([_variance(variance, n_respondents, cell) for cell in cells])
+    n_people = len(set().union(*(side["respondent"][side["weight"] > 0] for side in sides)))
+    each = np.array([_variance(variance, n_respondents, [cell]) for cell in cells])
+    each *= np.square(times)
     df = np.array([_degrees(variance, cell) for cell in cells])
-    both = _variance(variance, n_respondents, *cells)
+    whole = _variance(variance, n_respondents, cells, times)
     with np.errstate(invalid="ignore", divide="ignore"):
         welch = each.sum() ** 2 / (each**2 / df).sum()
     welch = df.sum() if np.isnan(welch) else welch
     return {
-        "estimate": cells[0].mean - cells[1].mean,
-        "std_error": np.sqrt(both),
-        "df": np.nan
-        if np.isnan(both)
-        else min(welch, _most_degrees(variance, cells[0], cells[1], n_people)),
+        "estimate": sum(by * cell.mean for by, cell in zip(times, cells, strict=True)),
+        "std_error": np.sqrt(whole),
+        "df": np.nan if np.isnan(whole) else min(welch, _most_degrees(variance, cells, n_people)),
         "n_ratings": sum(cell.counts["n_ratings"] for cell in cells),
         "n_respondents": n_people,
     }
