@@ -160,6 +160,18 @@ def test_a_whole_run_in_words(whole):
     assert methods_paragraph(whole) == PARAGRAPH
 
 
+def test_a_census_is_no_random_sample(tmp_path):
+    settings = {"n_per_cluster": "all", "budget": None, "residual": "together", "seed": 0}
+    written(tmp_path, "sample", settings, strata=13, sampled=1399, types={"image_id": "str"})
+    told = methods_paragraph(tmp_path)
+    assert (
+        "We took all images of 13 strata (the clusters and the residual), 1,399 images altogether "
+        "(n_per_cluster = all; residual = together; seed = 0; not set: budget)."
+    ) in told
+    assert "random sample" not in told
+    assert "inclusion probability" not in told
+
+
 def test_every_step_has_its_sentence():
     assert {*_SENTENCES, *_TEMPLATES, "gallery", "relink"} == {*step_kinds()}
 

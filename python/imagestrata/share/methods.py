@@ -440,6 +440,8 @@ def _sample(entry: Entry, run: Path) -> str:
     if n.get("not_sampled_strata"):
         out = plural(n["not_sampled_strata"], "stratum", "strata")
         text += f" The sample leaves out {out} by these settings."
+    if settings.get("n_per_cluster") == "all":
+        return text
     return text + " The inclusion probability of an image is the share of its stratum that we drew."
 
 
