@@ -377,13 +377,13 @@ tune_ratings <- function(design, predicted, gaps) {
   totals <- distances_of_images(pooled, predicted)
   at <- slots_of(design, predicted, gaps)
   cell <- pooled$cells[totals$cell, ]
-  first <- pooled$groups$first[cell$group]
-  totals$slot <- at(cell$pairing, cell$measure, first)
+  totals$slot <- at(cell$pairing, cell$measure, cell$group)
   if (gaps) {
     # Of each image the difference between its totals in the two groups.
     value <- number_levels(design$groups[[1]])
-    sign <- ifelse(value[first] == lowest_in(value[first], cell$pairing), 1, -1)
-    rest <- number_rows(design$groups[!design$of_images][-1])[first]
+    value <- value[cell$group]
+    sign <- ifelse(value == lowest_in(value, cell$pairing), 1, -1)
+    rest <- number_rows(design$groups[!design$of_images][-1])[cell$group]
     key <- pair_up(pair_up(totals$slot, rest), totals$image)
     one <- match(seq_len(max(key)), key)
     totals <- list(
@@ -448,11 +448,11 @@ distances_of_images <- function(design, predicted) {
   found
 }
 
-# The design with groups of respondents only.
+# The design with groups of respondents only: the first of the groups with these respondents stands
+# for all of them.
 pool_images <- function(design) {
   group <- number_rows(design$groups[!design$of_images])
-  design$groups <- tibble::tibble(first = match(seq_len(max(group)), group))
-  design$answers$group <- group[design$answers$group]
+  design$answers$group <- match(group, group)[design$answers$group]
   design$images$domain <- rep(1L, length(design$images$weight))
   weigh(number_cells(design), rlang::caller_env())
 }

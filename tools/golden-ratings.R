@@ -19,6 +19,16 @@ store(golden_survey(), "survey")
 cases <- golden_survey_cases()
 store(golden_survey_estimates(rating_means, cases$means, golden_survey()), "survey-means")
 store(golden_survey_estimates(rating_gaps, cases$gaps, golden_survey()), "survey-gaps")
+corpus <- golden_corpus(golden_survey())
+predictions <- golden_predictions(golden_survey(), corpus)
+store(corpus, "corpus")
+store(predictions, "predictions")
+for (verb in c("means", "gaps")) {
+  cases <- golden_corrected_cases()[[verb]]
+  estimate <- if (verb == "means") rating_means else rating_gaps
+  corrected <- golden_corrected(estimate, cases, golden_survey(), corpus, predictions)
+  store(corrected, paste0("corrected-", verb))
+}
 store(quietly(rating_reliability(golden_ratings())), "reliability")
 store(golden_shares(), "shares")
 store(golden_share_ratings(), "share-ratings")

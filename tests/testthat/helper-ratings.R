@@ -196,6 +196,67 @@ golden_survey_estimates <- function(verb, cases, ratings) {
   })))
 }
 
+# All images of the corpus from which the images of golden_survey() were drawn, and predictions of
+# their ratings for each group: none of the item "angry" for an image.
+golden_corpus <- function(ratings) {
+  withr::local_seed(24)
+  rated <- ratings[!duplicated(ratings$image_id), ]
+  drawn <- tibble::tibble(
+    rated[c("image_id", "cluster", "month")],
+    n_shares = rated$weight_share / rated$weight_corpus
+  )
+  drawn <- drawn[order(drawn$image_id), ]
+  sizes <- tapply(rated$N_h, rated$cluster, max)
+  rest <- rep(as.integer(names(sizes)), sizes - tabulate(drawn$cluster, 8))
+  dplyr::bind_rows(drawn, tibble::tibble(
+    image_id = sprintf("j%02d", seq_along(rest)), cluster = rest,
+    month = sample(c("May", "June"), length(rest), TRUE), n_shares = sample(1:5, length(rest), TRUE)
+  ))
+}
+
+golden_predictions <- function(ratings, corpus) {
+  withr::local_seed(25)
+  each <- expand.grid(
+    image_id = corpus$image_id, item = c("proud", "angry"), group = c("D", "I", "R"),
+    stringsAsFactors = FALSE
+  )
+  key <- \(x) paste(x$image_id, x$item, x$group)
+  means <- tapply(ratings$rating, key(ratings), mean)
+  seen <- as.vector(means[key(each)])
+  noise <- stats::rnorm(nrow(each), sd = 2)
+  each$prediction <- round(dplyr::coalesce(seen, 5) + noise, 3)
+  tibble::as_tibble(each[each$image_id != "j05" | each$item != "angry", ])
+}
+
+# Arguments of rating_means() and rating_gaps(), which the Python test repeats; `common` predictions
+# are those of one group.
+golden_corrected_cases <- function() {
+  both <- list(
+    cluster = list(), corpus = list(weight = "corpus"), share = list(weight = "share"),
+    image = list(variance = "image"), respondent = list(variance = "respondent"),
+    weighted = list(respondent_weight = "survey_weight"),
+    month = list(by = c("group", "month"), weight = "corpus"),
+    clusters = list(by = c("cluster", "group"))
+  )
+  common <- list(common = list(by = c("month", "group")))
+  list(
+    means = c(both, list(alone = list(by = NULL)), common),
+    gaps = c(both, list(gender = list(by = c("group", "gender"))), common)
+  )
+}
+
+golden_corrected <- function(verb, cases, ratings, corpus, predictions) {
+  predictions$split <- "fold"
+  quietly(dplyr::bind_rows(lapply(names(cases), function(case) {
+    if (case %in% c("common", "alone")) {
+      predictions <- predictions[predictions$group == "D", names(predictions) != "group"]
+    }
+    given <- c(list(ratings, predictions = predictions, clustering = corpus), cases[[case]])
+    table <- plain_tibble(do.call(verb, given))
+    tibble::add_column(table, case = case, .before = 1)
+  })))
+}
+
 # Posts with one or two images, some of them without ratings or unknown, of authors who differ.
 golden_shares <- function() {
   withr::local_seed(21)

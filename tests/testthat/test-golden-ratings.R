@@ -30,3 +30,22 @@ test_that("the weighted survey that both languages test is what R computes", {
     ignore_attr = TRUE
   )
 })
+
+test_that("the corrected estimates that both languages test are what R computes", {
+  ratings <- read_golden("survey")
+  corpus <- read_golden("corpus")
+  predictions <- read_golden("predictions")
+  expect_equal(corpus, golden_corpus(ratings), ignore_attr = TRUE)
+  expect_equal(predictions, golden_predictions(ratings, corpus), ignore_attr = TRUE)
+  cases <- golden_corrected_cases()
+  expect_equal(
+    read_golden("corrected-means"),
+    golden_corrected(rating_means, cases$means, ratings, corpus, predictions),
+    ignore_attr = TRUE
+  )
+  expect_equal(
+    read_golden("corrected-gaps"),
+    golden_corrected(rating_gaps, cases$gaps, ratings, corpus, predictions),
+    ignore_attr = TRUE
+  )
+})

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..corpus.scan import read_scanned
 from ..errors import ImagestrataError
 from ..names import Images
-from ..tables import id_texts, with_text_ids
+from ..tables import check_table, id_texts, with_text_ids
 from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
 
@@ -112,3 +112,25 @@ def rows_of_images(
     if (rows[asked] < 0).any():
         Images(images).report(names[asked], rows[asked], what, hint)
     return rows
+
+
+def kept_images(clustering: Any) -> tuple[pd.DataFrame | None, dict[str, str]]:
+    """The images of a clustering, and for each copy the image that is kept in its place."""
+    if clustering is None:
+        return None, {}
+    images = getattr(clustering, "images", clustering)
+    needed = ("image_id", "cluster")
+    table = check_table("clustering", images, needed, "cluster_images", whole=("image_id",))
+    copies: dict[str, str] = {}
+    if "duplicate_of" in table:
+        kept = id_texts(table["duplicate_of"], "duplicate_of")
+        is_copy = kept.notna() & (kept != table["image_id"])
+        copies = dict(zip(table["image_id"][is_copy], kept[is_copy], strict=True))
+        table = table[~is_copy]
+    table = table[table["cluster"].notna()].drop_duplicates("image_id")
+    return table.reset_index(drop=True), copies
+
+
+def ids_of_kept(ids: pd.Series[Any], copies: dict[str, str]) -> pd.Series[Any]:
+    """The ids of images; a copy has the id of the image that is kept in its place."""
+    return ids.map(copies).fillna(ids) if copies else ids

@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from ..clustering.copies import ids_of_kept, kept_images
 from ..errors import ImagestrataError, plural, warn
+from ..finetune.unseen import check_unseen, warn_unknown_split
 from ..tables import check_table, id_texts, label_texts
 from ..validate import check_choice
 from ..wording import Name, arg, quote, verb
@@ -24,9 +26,6 @@ KINDS = ("binary", "choice", "scale", "text")
 
 #: Decisions as text, as in files.
 _FLAGS = {"1": 1.0, "true": 1.0, "0": 0.0, "false": 0.0}
-
-#: The splits of images whose labels a model has learnt from.
-SEEN = ("train", "val")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +122,7 @@ def observe(labels: Any, predictions: Any, sample: Any, clustering: Any = None) 
     UserWarning
         With numbers, if labels or images are left out or represented by others.
     """
-    given, copies = _images_of(clustering)
+    given, copies = kept_images(clustering)
     drawn = _check_sample(sample)
     table = _check_labels(labels, copies)
     guesses = None if predictions is None else _check_predictions(predictions, copies)
@@ -131,7 +130,7 @@ def observe(labels: Any, predictions: Any, sample: Any, clustering: Any = None) 
     table = _in_sample(table, drawn)
     kinds = _kinds(table)
     if guesses is not None:
-        _check_unseen(guesses, table)
+        check_unseen(guesses, table["image_id"])
     targets = _targets(table, kinds, guesses, images)
     _tell_unlabelled(targets, len(drawn))
     if guesses is not None:
@@ -154,7 +153,7 @@ def observe_sampled(labels: Any, predictions: Any, sample: Any = None) -> Observ
     else:
         images, strata, _ = _frame(drawn, None, None)
         table = _in_sample(table, drawn)
-    _check_unseen(guesses, table)
+    check_unseen(guesses, table["image_id"])
     targets = _targets(table, _kinds(table), guesses, images)
     if drawn is not None:
         _tell_unlabelled(targets, len(drawn))
@@ -162,28 +161,6 @@ def observe_sampled(labels: Any, predictions: Any, sample: Any = None) -> Observ
 
 
 # ---- The corpus --------------------------------------------------------------------------
-
-
-def _images_of(clustering: Any) -> tuple[pd.DataFrame | None, dict[str, str]]:
-    """The images of a clustering, and for each copy the image that is kept in its place."""
-    if clustering is None:
-        return None, {}
-    images = getattr(clustering, "images", clustering)
-    needed = ("image_id", "cluster")
-    table = check_table("clustering", images, needed, "cluster_images", whole=("image_id",))
-    copies: dict[str, str] = {}
-    if "duplicate_of" in table:
-        kept = id_texts(table["duplicate_of"], "duplicate_of")
-        is_copy = kept.notna() & (kept != table["image_id"])
-        copies = dict(zip(table["image_id"][is_copy], kept[is_copy], strict=True))
-        table = table[~is_copy]
-    table = table[table["cluster"].notna()].drop_duplicates("image_id")
-    return table.reset_index(drop=True), copies
-
-
-def _of_kept(ids: pd.Series[Any], copies: dict[str, str]) -> pd.Series[Any]:
-    """The ids of images; a copy has the id of the image that is kept in its place."""
-    return ids.map(copies).fillna(ids) if copies else ids
 
 
 def _check_sample(sample: Any) -> pd.DataFrame:
@@ -343,7 +320,7 @@ def _check_labels(labels: Any, copies: dict[str, str]) -> pd.DataFrame:
         "labels", labels, ("image_id", "code", "label"), "consensus", whole=("image_id", "code")
     ).reset_index(drop=True)
     table = table.assign(
-        image_id=_of_kept(table["image_id"], copies),
+        image_id=ids_of_kept(table["image_id"], copies),
         code=id_texts(table["code"], "code"),
         label=label_texts(table["label"]),
     )
@@ -441,7 +418,7 @@ def _check_predictions(predictions: Any, copies: dict[str, str]) -> pd.DataFrame
             "image_id, code and label.",
         )
     table = table.assign(
-        image_id=_of_kept(table["image_id"], copies), label=label_texts(table["label"])
+        image_id=ids_of_kept(table["image_id"], copies), label=label_texts(table["label"])
     )
     probability = ["probability"] if "probability" in table else []
     if "code" in table:
@@ -462,30 +439,8 @@ def _check_predictions(predictions: Any, copies: dict[str, str]) -> pd.DataFrame
             "Give the predictions of one model, one row per image and label.",
         )
     if "split" not in table and "annotator" not in source:
-        warn(
-            f"{arg('predictions')} has no column 'split': it is not known whether the model was "
-            "trained on labelled images. If it was, it seems more accurate than it is, and the "
-            "corrected estimates are wrong.",
-            "Use predictions of models that have not seen the labels of these images.",
-        )
+        warn_unknown_split()
     return table.reset_index(drop=True)
-
-
-def _check_unseen(guesses: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Refuse predictions by a model that has seen the labels."""
-    if "split" not in guesses:
-        return
-    seen = guesses["image_id"][guesses["split"].isin(SEEN)]
-    both = table["image_id"][table["image_id"].isin(seen)].unique()
-    if len(both):
-        raise ImagestrataError(
-            f"The model was trained on {len(both):,} of the "
-            f"{plural(table['image_id'].nunique(), 'labelled image')} ('split' is "
-            f"{' or '.join(map(quote, SEEN))}), {quote(both[0])} for one: its errors for these say "
-            "nothing about its errors for others.",
-            "Use predictions out of fold, in which each image is predicted by a model that has not "
-            f"seen its label, or train on images outside of {arg('sample')}.",
-        )
 
 
 def _targets(

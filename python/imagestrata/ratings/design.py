@@ -98,7 +98,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any, respondent_weight: Any = 
     design = Design(
         answers, images, measures, by, of_images, weight, n_respondents, respondent_weight
     )
-    answers["weight"] = _weigh(design) * answers["respondent_weight"]
+    answers["weight"] = weigh(design) * answers["respondent_weight"]
     for name in ("respondent", "image"):
         answers[name] = pd.factorize(answers[f"{name}_id"])[0]
     cell = ["level", "item", *by]
@@ -356,7 +356,7 @@ def _images(ratings: pd.DataFrame, weight: str, of_images: list[str]) -> pd.Data
     return images
 
 
-def _weigh(design: Design) -> pd.Series[Any]:
+def weigh(design: Design) -> pd.Series[Any]:
     """Weights of answers.
 
     In a cell each cluster has the weight that ``weight`` gives it. It is divided among its

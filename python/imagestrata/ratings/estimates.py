@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,9 @@ from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_conf_level
 from ..verbs import public
 from .contrasts import Comparison, Key, alike, comparisons_of
-from .design import Design, design_ratings, effective, warn_unrated
-
-Array: TypeAlias = np.ndarray[Any, Any]
+from .corrected import METHODS, Lambda, Predicted, check_comparable, predict_ratings, tune, tune_gap
+from .design import Design, design_ratings, effective, warn_unrated, weigh
+from .totals import Array, image_distances, scores_of, summed
 
 #: Units that count as drawn at random.
 VARIANCES = ("two-way", "respondent", "image")
@@ -33,6 +34,8 @@ def rating_means(
     weight: str = "cluster",
     respondent_weight: str | None = None,
     variance: str = "two-way",
+    predictions: pd.DataFrame | None = None,
+    clustering: Any = None,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Estimate mean ratings of every item and dimension, by groups.
@@ -61,6 +64,17 @@ def rating_means(
         Units that count as drawn at random: respondents, and images within clusters;
         respondents only, as in R's ``svydesign(ids = ~respondent_id)``; or images only, which
         understates the variance and is for comparison.
+    predictions : DataFrame, optional
+        What a machine predicts for every image of the corpus: ``image_id``, ``item`` and
+        ``prediction``, on the scale of the ratings. The result then has corrected means of all
+        images; see the notes. A column of ``by`` about respondents, such as ``group``, gives each
+        group predictions of its own; without it they are the same for all. ``split`` says what
+        the model has seen, as :func:`predict_labels` returns it. The columns of labels by a
+        machine, ``code`` and ``label``, are understood as well.
+    clustering : Clustering or DataFrame, optional
+        With ``predictions``: the clustering from which the sample was drawn, or a table with
+        ``image_id`` and ``cluster``, and those columns of ``by`` that describe images.
+        ``weight="share"`` also needs the shares of all images, ``n_shares`` or ``n_copies``.
     conf_level : float, default 0.95
         Confidence level of the intervals.
 
@@ -71,13 +85,15 @@ def rating_means(
         ``dimension``, the columns of ``by`` (and the names of clusters, if they have any),
         ``estimate``, ``std_error``, ``df``, ``conf_low``, ``conf_high``, ``n_ratings``,
         ``n_respondents``, ``n_images``, ``n_clusters``, ``weight``, ``variance``; with weights of
-        respondents also ``n_effective`` and ``respondent_weight``.
+        respondents also ``n_effective`` and ``respondent_weight``; with predictions up to three
+        rows, and also ``method`` ("machine", "sample", "corrected"), ``n_predicted`` (images with a
+        prediction) and ``lambda``.
 
     Raises
     ------
     ImagestrataError
-        If ratings lack columns or occur twice, or if weights are missing or not
-        positive.
+        If ratings lack columns or occur twice, if weights are missing or not positive, or if
+        predictions do not fit the ratings, or come from a model that has seen them.
 
     Notes
     -----
@@ -117,25 +133,29 @@ def rating_means(
     Intervals use the t distribution. Degrees of freedom are the number of respondents of the cell
     minus one ("respondent"), the number of rated images minus that of clusters with several of them
     ("image"), or the smaller of both. With one respondent the standard error is undefined.
+
+    *Corrected means.* With ``predictions`` there are three rows for each measure and group:
+    "machine", the mean prediction of all images; "sample", the mean rating; and "corrected", lambda
+    times the mean prediction of all images plus the weighted mean of rating minus lambda times
+    prediction (the difference estimator). It is unbiased whatever the errors of the machine. Its
+    variance is that of these differences, for respondents and images as above. All three describe
+    all images of the clusters that were rated in the cell. Lambda, between 0 and 1, makes the
+    variance between images as small as possible, for each measure, and for each group of
+    respondents if predictions are by group. Residuals are divided by one minus their influence on
+    lambda, as in HC3 standard errors. A dimension is predicted by the mean of its items.
+    Predictions must not depend on the ratings with which they are compared.
     """
     variance = check_choice("variance", variance, VARIANCES)
     conf_level = check_conf_level(conf_level)
     design = design_ratings(ratings, by, weight, respondent_weight)
     warn_unrated(design)
+    predicted = predict_ratings(predictions, clustering, ratings, design)
+    tuned = _tuned(predicted, ratings, design)
     rows = []
     for place, group, answers in _cells(design):
-        cell = _cell(answers)
-        rows.append(
-            {
-                **_measure(design, place),
-                **group,
-                "estimate": cell.mean,
-                "std_error": np.sqrt(_variance(variance, design.n_respondents, [cell])),
-                "df": _degrees(variance, cell),
-                **cell.counts,
-                **({"n_effective": effective(answers)} if respondent_weight else {}),
-            }
-        )
+        start = {**_measure(design, place), **group}
+        for method, row in _means(place, group, answers, variance, design, predicted, tuned):
+            rows.append(start | ({} if predicted is None else {"method": method}) | row)
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
     _warn_alone(table, design.by, "in")
     _warn_no_spread(table)
@@ -155,6 +175,8 @@ def rating_gaps(
     reference: Any = None,
     contrasts: str = "pairs",
     change: str = "none",
+    predictions: pd.DataFrame | None = None,
+    clustering: Any = None,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Estimate gaps between groups in the mean rating of every item and dimension.
@@ -190,6 +212,11 @@ def rating_gaps(
         (the later minus the earlier), "consecutive" for neighbouring values only, and "trend" the
         slope of the gaps, as for ``contrasts``. Text is in alphabetical order: make names of
         months categories.
+    predictions, clustering : optional
+        As in :func:`rating_means`. Predictions that are the same for two groups of respondents
+        cancel out in their gap, and are refused. There is one lambda for each measure and pair of
+        groups, which makes the variance of their gap as small as possible. Trends and changes are
+        not corrected.
     conf_level : float, default 0.95
         Confidence level of the intervals, which are not adjusted.
 
@@ -202,9 +229,9 @@ def rating_gaps(
         ``change`` is "none"), ``estimate``, ``std_error``, ``df``, ``statistic``,
         ``p_value``, ``p_adjusted``, ``conf_low``, ``conf_high``, ``n_ratings``,
         ``n_respondents``, ``weight``, ``variance``, ``adjust``; with weights of respondents also
-        ``respondent_weight``. A comparison has no row if one
-        group has no rating, or none in a cluster that the other group rated; a warning counts
-        such comparisons.
+        ``respondent_weight``, with predictions ``method`` and ``lambda``. A comparison has no row
+        if one group has no rating, or none in a cluster that the other group rated; a warning
+        counts such comparisons.
 
     Raises
     ------
@@ -233,8 +260,11 @@ def rating_gaps(
     conf_level = check_conf_level(conf_level)
     design = design_ratings(ratings, by, weight, respondent_weight)
     comparisons = comparisons_of(design, reference, contrasts, change)
+    predicted = predict_ratings(predictions, clustering, ratings, design)
+    check_comparable(predicted, design, contrasts, change)
     n_sides = 1 if change == "none" else 2
-    rows, one_sided = [], 0
+    found: list[_Compared] = []
+    one_sided = 0
     left_out: dict[str, list[pd.DataFrame]] = {}
     for place, other, sides in _comparisons(design, n_sides):
         for comparison in comparisons:
@@ -248,21 +278,26 @@ def rating_gaps(
             if not cells:
                 one_sided += 1
                 continue
-            row = {**_measure(design, place), **other, "contrast": comparison.contrast}
-            if comparison.change is not None:
-                row["change"] = comparison.change
-            times = list(comparison.times.values())
-            rows.append(row | _gap(cells, times, variance, design.n_respondents))
+            groups = [dict(zip(design.by, key, strict=False)) | other for key in keys]
+            found.append(_Compared(place, other, comparison, groups, cells))
     warn_unrated(design, _left_out(left_out), _all_pairs(comparisons))
     if one_sided:
         warn(
             f"{plural(one_sided, 'comparison is', 'comparisons are')} left out, since one group "
             "has no rating, or none in a cluster that the other group rated."
         )
-    if not rows:
+    if not found:
         raise ImagestrataError(
             "There is nothing to compare: no two groups have rated the same items and clusters."
         )
+    tuned = _tuned(predicted, ratings, design, found)
+    rows = []
+    for one in found:
+        start = {**_measure(design, one.place), **one.other, "contrast": one.comparison.contrast}
+        if one.comparison.change is not None:
+            start["change"] = one.comparison.change
+        for method, row in _gaps(one, variance, design, predicted, tuned):
+            rows.append(start | ({} if predicted is None else {"method": method}) | row)
     table = pd.DataFrame(rows)
     further = design.by[n_sides:]
     compared = ["contrast"] if change == "none" else ["contrast", "change"]
@@ -270,13 +305,146 @@ def rating_gaps(
     _warn_no_spread(table)
     table["statistic"] = table["estimate"] / table["std_error"].where(table["std_error"] > 0)
     table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
-    table["p_adjusted"] = table.groupby("level")["p_value"].transform(adjusted, adjust)
-    counts = table[["n_ratings", "n_respondents"]]
+    family = ["level"] if predicted is None else ["level", "method"]
+    table["p_adjusted"] = table.groupby(family)["p_value"].transform(adjusted, adjust)
+    counts = table[["n_ratings", "n_respondents", *([] if predicted is None else ["lambda"])]]
     table = _with_interval(table.drop(columns=counts.columns), conf_level)
     table = pd.concat([table, counts], axis=1)
     table = _in_order(table, ratings, further)
     table = table.assign(**_weighted(design), variance=variance, adjust=adjust)
     return _with_names(table, ratings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """Groups, and their answers, in a measure and for the values of further columns."""
+
+    place: int
+    other: dict[str, Any]
+    comparison: Comparison
+    groups: list[dict[str, Any]]
+    cells: list[pd.DataFrame]
+
+
+def _means(
+    place: int,
+    group: dict[str, Any],
+    answers: pd.DataFrame,
+    variance: str,
+    design: Design,
+    predicted: Predicted | None,
+    tuned: dict[Any, Lambda],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The mean of a cell by each method."""
+    n_effective = {"n_effective": effective(answers)} if design.respondent_weight else {}
+
+    def mean(answers: pd.DataFrame) -> dict[str, Any]:
+        cell = _cell(answers)
+        return {
+            "estimate": cell.mean,
+            "std_error": np.sqrt(_variance(variance, design.n_respondents, [cell])),
+            "df": _degrees(variance, cell),
+            **cell.counts,
+            **n_effective,
+        }
+
+    sample = mean(answers)
+    if predicted is None:
+        yield "sample", sample
+        return
+    if not predicted.knows(place, group):
+        yield "sample", sample | {"n_predicted": 0, "lambda": np.nan}
+        return
+    at, share, f = predicted.images(place, group, answers)
+    scores = share * (f - share @ f)
+    found = {"estimate": share @ f, "std_error": np.sqrt(scores @ scores), "df": np.inf}
+    used = tuned[place, predicted.series(group)]
+    corrected = mean(predicted.correct(place, group, answers, used))
+    for method, row in zip(METHODS, (sample | found, sample, corrected), strict=True):
+        value = used.value if method == "corrected" else np.nan
+        yield method, row | {"n_predicted": len(at), "lambda": value}
+
+
+def _gaps(
+    one: _Compared,
+    variance: str,
+    design: Design,
+    predicted: Predicted | None,
+    tuned: dict[Any, Lambda],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The gap between two groups by each method."""
+    times = list(one.comparison.times.values())
+    sample = _gap(one.cells, times, variance, design.n_respondents)
+    if predicted is None:
+        yield "sample", sample
+        return
+    if not all(predicted.knows(one.place, group) for group in one.groups):
+        yield "sample", sample | {"lambda": np.nan}
+        return
+    sides = zip(one.groups, one.cells, strict=True)
+    images = [predicted.images(one.place, group, answers) for group, answers in sides]
+    means = [share @ f for _, share, f in images]
+    scores = [share * (f - mean) for (_, share, f), mean in zip(images, means, strict=True)]
+    at = np.concatenate([images[0][0], images[1][0]])
+    _, total = summed(at, np.concatenate([scores[0], -scores[1]]))
+    found = {"estimate": means[0] - means[1], "std_error": np.sqrt(total @ total), "df": np.inf}
+    used = [
+        tuned[
+            one.place,
+            predicted.series(group) if design.compares_images else one.comparison.contrast,
+        ]
+        for group in one.groups
+    ]
+    cells = [
+        predicted.correct(one.place, group, answers, value)
+        for group, answers, value in zip(one.groups, one.cells, used, strict=True)
+    ]
+    corrected = _gap(cells, times, variance, design.n_respondents)
+    for method, row in zip(METHODS, (sample | found, sample, corrected), strict=True):
+        yield method, row | {"lambda": used[0].value if method == "corrected" else np.nan}
+
+
+def _tuned(
+    predicted: Predicted | None,
+    ratings: pd.DataFrame,
+    design: Design,
+    compared: Sequence[_Compared] | None = None,
+) -> dict[Any, Lambda]:
+    """Lambda by measure and series of predictions, or by measure and contrast of respondents."""
+    if predicted is None:
+        return {}
+    people = [name for name in design.by if name not in design.of_images]
+    pooled = design
+    if design.of_images:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pooled = design_ratings(ratings, people, design.weight, design.respondent_weight)
+    found: dict[Any, Lambda] = {}
+    if compared is None or design.compares_images:
+        series: dict[Any, list[Any]] = {}
+        for place, group, answers in _cells(pooled):
+            if predicted.knows(place, group):
+                series.setdefault((place, predicted.series(group)), []).append((group, answers))
+        return {key: tune(predicted, key[0], cells) for key, cells in series.items()}
+    kept: dict[Any, list[_Compared]] = {}
+    for one in compared:
+        if all(predicted.knows(one.place, group) for group in one.groups):
+            kept.setdefault((one.place, one.comparison.contrast), []).append(one)
+    for (place, contrast), parts in kept.items():
+        # Images of all kinds together have weights of their own.
+        answers = pd.concat([cell for one in parts for cell in one.cells])
+        answers["weight"] = answers["image_id"].map(design.images["weight"])
+        answers["weight"] = weigh(replace(pooled, answers=answers)) * answers["respondent_weight"]
+        sides = [group[people[0]] for group in parts[0].groups]
+        found[place, contrast] = tune_gap(
+            predicted,
+            place,
+            [
+                [({people[0]: value, **rest}, cell[cell[people[0]] == value]) for value in sides]
+                for rest, cell in _split(answers, people[1:])
+            ],
+        )
+    return found
 
 
 def _weighted(design: Design) -> dict[str, str]:
@@ -463,34 +631,19 @@ def _cell(answers: pd.DataFrame) -> _Cell:
     ratings, weights = answers["rating"].to_numpy(float), answers["weight"].to_numpy(float)
     person, image = answers["respondent"].to_numpy(), answers["image"].to_numpy()
     shares = weights / weights.sum()
-    # Distances from the first rating are exactly 0 if all ratings are equal; rounding errors
-    # would appear as a standard error.
-    distance = ratings - ratings[0]
-    distance[np.abs(distance) < 1e-12 * np.abs(ratings).max()] = 0
-    shift = float(shares @ distance)
-    scores = shares * (distance - shift)
-    images, totals = _summed(image, scores)
-    _, of_image = _summed(image, shares)
-    first = pd.Series(answers["stratum"].to_numpy(), image)
-    stratum = pd.factorize(first[~first.index.duplicated()].loc[images], use_na_sentinel=False)[0]
-    size = np.bincount(stratum)[stratum]
-    centre = np.bincount(stratum, totals)[stratum] / size
-    scale = np.sqrt(np.where(size > 1, size / np.maximum(size - 1, 1), 0))
+    mean, scores = scores_of(ratings, shares)
+    images, totals, size = image_distances(image, answers["stratum"].to_numpy(), scores)
+    _, of_image = summed(image, shares)
     return _Cell(
-        ratings[0] + shift,
+        mean,
         _counts(answers),
-        _summed(person, scores),
-        _summed(person + 1j * image, scores),
-        (images, (totals - centre) * scale),
+        summed(person, scores),
+        summed(person + 1j * image, scores),
+        (images, totals),
         (images, of_image),
         (images, np.where(size > 1, of_image, 0)),
         (images, np.sqrt(1 - 1 / size)),
     )
-
-
-def _summed(units: Array, values: Array) -> tuple[Array, Array]:
-    known, place = np.unique(units, return_inverse=True)
-    return known, np.bincount(place, values, len(known))
 
 
 def _product(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
@@ -634,11 +787,21 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
 
 
 def _warn_no_spread(table: pd.DataFrame) -> None:
-    flat = table["std_error"] == 0
+    method = table.get("method", pd.Series("sample", table.index))
+    rows = table[method == "sample"]
+    flat = rows["std_error"] == 0
     if flat.any():
-        items = ", ".join(map(str, table["item"][flat].unique()))
+        items = ", ".join(map(str, rows["item"][flat].unique()))
         warn(
             f"In {int(flat.sum())} of {plural(len(flat), 'row')}, for {items}, respondents do not "
             "differ at all: the standard error is 0, and no test is possible. Check whether the "
             "file is complete."
+        )
+    exact = table["std_error"][method == "corrected"] == 0
+    if exact.any():
+        warn(
+            f"In {int(exact.sum())} of {plural(len(exact), 'corrected row')} the predictions "
+            "explain all differences between the ratings: the standard error is 0, which is too "
+            "small.",
+            "Were the predictions made from these ratings?",
         )
