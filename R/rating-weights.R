@@ -19,7 +19,7 @@
 #'
 #' With these weights `svydesign(ids = ~respondent_id, weights = ~weight)`, then `subset()` for an
 #' item, and `svyby(~rating, ~group, ..., svymean)` give the means and the standard errors of
-#' `rating_means(variance = "respondent")`.
+#' `rating_means(variance = "respondent")`. [rating_survey()] makes such a design.
 #'
 #' @returns A tibble with one row per answer to an item or a dimension: `level`, `item`,
 #'   `dimension`, the columns of `by`, `respondent_id`, `image_id`, `cluster` (if there is one),
@@ -46,20 +46,6 @@ rating_weights <- function(ratings,
   compared <- if (of == "gaps") compare_alike(design, comparisons)
   tell_unrated(design, compared, comparisons)
   answers <- (compared %||% design)$answers
-  # `by` may name the image or the cluster, which are columns already.
-  groups <- design$groups[setdiff(design$by, c("image_id", "cluster"))]
-  table <- dplyr::bind_cols(
-    design$measures[answers$measure, ],
-    groups[answers$group, ],
-    respondent_id = design$ids$respondent[answers$respondent],
-    image_id = design$ids$image[answers$image],
-    cluster = if (!is.null(answers$cluster)) design$ids$cluster[answers$cluster],
-    rating = answers$rating, weight = answers$weight
-  )
-  table <- name_clusters(table, ratings)
-  if (is.null(answers$comparable)) {
-    return(table)
-  }
-  table$contrast <- vapply(comparisons, `[[`, "", "contrast")[answers$pairing]
-  table[answers$comparable, ]
+  table <- table_of_answers(answers, design, ratings)
+  if (is.null(answers$comparable)) table else add_contrast(table, answers, comparisons)
 }
