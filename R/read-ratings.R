@@ -416,7 +416,7 @@ join_respondents <- function(answers, respondents, call = rlang::caller_env()) {
   }
   unknown <- unique(answers$respondent_id[counts & is.na(at)])
   silent <- setdiff(respondents$respondent_id, answers$respondent_id[counts])
-  cli::cli_inform(c(
+  told <- c(
     "!" = if (length(unknown) > 0) {
       "{length(unknown)} respondent{?s} {?is/are} not in {.arg respondents}, the first {.val
        {unknown[1]}}: columns of {cli::qty(length(unknown))}{?this one/these} are missing."
@@ -425,7 +425,10 @@ join_respondents <- function(answers, respondents, call = rlang::caller_env()) {
       "{length(silent)} of the {nrow(respondents)} people in {.arg respondents}
        {cli::qty(length(silent))}{?has/have} no answer."
     }
-  ), class = "imagestrata_respondents")
+  )
+  if (length(told) > 0) {
+    cli::cli_inform(told, class = "imagestrata_respondents")
+  }
   answers
 }
 

@@ -681,7 +681,11 @@ test_that("tables of respondents that do not fit are refused", {
     read_ratings(answers, columns = c(file = "age"))
     read_ratings(answers, columns = c(x = "age", x = "group"))
   })
-  expect_no_error(quietly(read(respondent_id = c("r1", "r2"), age = c(30, 40))))
+  # Where all is known, nothing is said of respondents.
+  expect_no_message(
+    suppressMessages(read(respondent_id = c("r1", "r2"), age = c(30, 40)), "imagestrata_problems"),
+    class = "imagestrata_respondents"
+  )
 })
 
 test_that("a census needs no other road: every image stands for itself", {
