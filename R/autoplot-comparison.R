@@ -135,20 +135,35 @@ plot_shares <- function(flows, clusterings, n_clusters, texts = list()) {
     ggplot2::scale_x_discrete(position = "top", drop = FALSE, expand = c(0, 0)) +
     ggplot2::scale_y_discrete(drop = FALSE, expand = c(0, 0)) +
     ggplot2::labs(
-      x = NULL, y = NULL,
-      title = paste("Clusters of", clusterings[1], "(rows) in", clusterings[2]),
-      subtitle = "percent of the images of a row"
+      x = paste("Cluster of", clusterings[2]), y = paste("Cluster of", clusterings[1], "(images)"),
+      caption = caption_text(
+        "Numbers and shade: percent of the images of a row. Cells without a number: below 0.5%",
+        width = 45 # the matrix is narrow
+      ),
+      alt = shares_in_words(cells, clusterings)
     ) +
     ggplot2::theme(
       panel.border = ggplot2::element_rect(fill = NA, colour = colours[["soft"]]),
-      plot.title = ggplot2::element_text(size = ggplot2::rel(1)),
-      plot.subtitle = ggplot2::element_text(size = ggplot2::rel(0.85), colour = colours[["soft"]]),
-      plot.title.position = "plot",
       axis.text = ggplot2::element_text(colour = colours[["ink"]]),
       axis.text.x.top = if (any(nchar(colnames(counts)) > 3)) {
         ggplot2::element_text(angle = 90, hjust = 0, vjust = 0.5)
       }
     )
+}
+
+shares_in_words <- function(cells, clusterings) {
+  cells <- cells[order(cells$row, -cells$share), ]
+  home <- cells[!duplicated(cells$row), ]
+  home <- utils::head(home[nrow(home):1, ], 5)
+  paste0(
+    "A matrix of clusters of ", clusterings[1], " (", nlevels(cells$row), " rows) and of ",
+    clusterings[2], " (", nlevels(cells$column), " columns) with the percentages of a row's images",
+    ". Largest shares: ",
+    paste0(
+      sub("  .*", "", home$row), " in ", home$column, " ", home$label, "%", collapse = "; "
+    ),
+    if (nlevels(cells$row) > 5) "; and more", "."
+  )
 }
 
 # Width of a bar, as a share of the distance between two columns; space between two bars, and
@@ -163,7 +178,7 @@ plot_flows <- function(flows, clusterings, n_clusters, texts = list()) {
     count_flows(flows, clusterings[i], clusterings[i + 1], n_clusters)
   })
   order <- rownames(tables[[1]])
-  fills <- plain_fills(rep_len(flow_colours, length(order)), order)
+  fills <- plain_fills(flow_colours[seq_along(order)], order)
   bars <- ribbons <- list()
   for (i in steps) {
     # The order of the next clustering follows from its flows from this one.
@@ -190,8 +205,10 @@ draw_flows <- function(bars, ribbons, clusterings) {
   named$at <- named$x + ifelse(inside, 0, ifelse(before, -0.6, 0.6) * flow_bar)
   named$align <- ifelse(inside, 0.5, ifelse(before, 1, 0))
   named$ink <- ifelse(inside & named$fill != colours[["pale"]], "white", colours[["ink"]])
-  # Room for names beside the outer columns.
-  room <- 0.06 + 0.035 * max(nchar(named$name[named$x %in% c(1, last)])) * (last - 1) / 2
+  named$name <- wrap_titles(named$name, 14, 30)
+  # Room for names beside the outer columns: more than two columns of a journal need.
+  lines <- unlist(strsplit(named$name[named$x %in% c(1, last)], "\n"))
+  room <- 0.06 + 0.05 * max(nchar(lines)) * (last - 1) / 2
   ggplot2::ggplot() +
     ggplot2::geom_polygon(
       ggplot2::aes(.data$x, .data$y, group = .data$ribbon, fill = .data$fill),
@@ -209,7 +226,7 @@ draw_flows <- function(bars, ribbons, clusterings) {
         .data$at, (.data$top + .data$bottom) / 2, label = .data$name, hjust = .data$align,
         colour = .data$ink
       ),
-      data = named, size = 2.8
+      data = named, size = 2.8, lineheight = 0.85
     ) +
     ggplot2::scale_fill_identity() +
     ggplot2::scale_colour_identity() +
@@ -218,7 +235,18 @@ draw_flows <- function(bars, ribbons, clusterings) {
       expand = ggplot2::expansion(add = flow_bar / 2 + room)
     ) +
     ggplot2::scale_y_reverse(expand = c(0, 0)) +
-    ggplot2::labs(x = NULL, y = NULL) +
+    ggplot2::labs(
+      x = NULL, y = NULL,
+      caption = caption_text(
+        "Bars: clusters, as high as their images. Bands: the images that two clusters share",
+        paste("Colours come from", clusterings[1]),
+        if (any(bars$fill == flow_grey)) {
+          "Dark grey: smaller clusters, and those that come mostly from them"
+        },
+        if (any(bars$fill == colours[["pale"]])) "Pale grey: images in no cluster"
+      ),
+      alt = flows_in_words(bars, clusterings)
+    ) +
     theme_strata() +
     ggplot2::theme(
       panel.grid = ggplot2::element_blank(),
@@ -227,20 +255,33 @@ draw_flows <- function(bars, ribbons, clusterings) {
     )
 }
 
-# "residual" and "others" are not clusters and share neutral colours.
+flows_in_words <- function(bars, clusterings) {
+  said <- vapply(seq_along(clusterings), \(i) {
+    shown <- utils::head(bars$name[bars$x == i], 3)
+    paste0(clusterings[i], " (", sum(bars$x == i), " bars: ", toString(shown), ", ...)")
+  }, "")
+  paste0(
+    "Columns of bars for the clusters of ", paste(said, collapse = ", "),
+    ", with bands between them for the images that two clusters share."
+  )
+}
+
+# Clusters beyond the colours, "residual" and "others" are grey: no colour stands for two clusters.
 plain_fills <- function(fills, names) {
+  fills[is.na(fills) | names == "others"] <- flow_grey
   fills[names == "residual"] <- colours[["pale"]]
-  fills[names == "others"] <- "#a3a7ad"
   fills
 }
 
-# For each column the colour of the row with the largest flow into it; a new colour if that row is
-# not a cluster.
+flow_grey <- "#a3a7ad"
+
+# For each column the colour of the row with the largest flow into it; an unused colour if that row
+# is not a cluster.
 hand_on <- function(fills, counts) {
   home <- unname(apply(counts, 2, which.max))
   none <- rownames(counts)[home] %in% c("others", "residual")
   handed <- fills[home]
-  handed[none] <- flow_colours[(nrow(counts) + seq_len(sum(none)) - 1) %% length(flow_colours) + 1]
+  handed[none] <- setdiff(flow_colours, fills)[seq_len(sum(none))]
   handed
 }
 

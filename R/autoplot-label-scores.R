@@ -92,9 +92,9 @@ draw_label_scores <- function(object, measures) {
     }) +
     ggplot2::labs(
       x = NULL, y = if (grouped) paste(sentence(by), collapse = ", "),
-      caption = paste0(
-        if (grouped && !several) paste0("Label: ", levels(table$answer), ". "),
-        "Lines: ", 100 * glance(object)$conf_level, "% intervals"
+      caption = caption_text(
+        if (grouped && !several) paste0("Label: ", levels(table$answer)),
+        paste0("Lines: ", 100 * glance(object)$conf_level, "% intervals")
       ),
       alt = paste0(
         "Points with intervals for ", toString(tolower(levels(table$name))), " of ",
@@ -143,10 +143,11 @@ draw_label_calibration <- function(object) {
     ggplot2::scale_y_continuous(breaks = c(0, 0.5, 1), labels = c("0", "0.5", "1")) +
     ggplot2::labs(
       x = "Mean predicted probability", y = "Share with the label", colour = NULL, shape = NULL,
-      caption = paste0(
-        if (nlevels(table$answer) == 1) paste0("Label: ", levels(table$answer), ". "),
-        "Lines: ", 100 * glance(object)$conf_level, "% intervals.\n",
-        "Dashed: perfect calibration"
+      caption = caption_text(
+        if (nlevels(table$answer) == 1) paste0("Label: ", levels(table$answer)),
+        "Points: images with similar probabilities, joined by a thin line",
+        paste0("Vertical lines: ", 100 * glance(object)$conf_level, "% intervals"),
+        "Dashed line: perfect calibration"
       ),
       alt = paste0(
         "Points with intervals for the share of images with the label against the mean predicted ",

@@ -2,99 +2,109 @@
 
 plot_points <- function(object, points, keywords, texts, by, call = rlang::caller_env()) {
   places <- on_a_square(check_points(points, object, call))
-  images <- tibble::tibble(cluster = object$cluster, x = places[, 1], y = places[, 2])
-  clusters <- tidy(object)$cluster
+  images <- tibble::tibble(group = object$cluster, x = places[, 1], y = places[, 2])
+  groups <- tidy(object)$cluster
   if (by == "theme") {
     themes <- themes_of(object, call)
-    images$cluster <- dplyr::coalesce(object$theme, -1L)
-    clusters <- themes$theme
+    images$group <- dplyr::coalesce(object$theme, -1L)
+    groups <- themes$theme
     texts <- rlang::set_names(themes$theme_name, themes$theme)
   }
-  inside <- images[images$cluster %in% clusters, ]
-  middles <- function(values) {
-    unname(vapply(split(values, factor(inside$cluster, clusters)), stats::median, 0))
-  }
+  key <- map_key(images$group, groups, texts, by)
+  images$colour <- factor(key$entry_of[match(images$group, groups)], key$entries)
+  images$colour[is.na(images$colour)] <- key$none
+  # What has no colour is first, beneath; of the rest the smallest is last, on top.
+  images <- images[order(!images$colour %in% key$grey, images$group > 0, images$group), ]
+  inside <- images[images$group %in% groups, ]
+  middles <- \(x) unname(vapply(split(x, factor(inside$group, groups)), stats::median, 0))
   centres <- cbind(middles(inside$x), middles(inside$y))
-  palette <- map_colours[spread_colours(centres, length(map_colours))]
-  images$colour <- palette[match(images$cluster, clusters)]
-  images$colour[is.na(images$colour)] <- colours[["pale"]]
-  # The residual first, beneath the clusters; of these the smallest last, on top.
-  images <- images[order(images$cluster > 0, images$cluster), ]
-  words <- first_terms(keywords, clusters, call)
-  shown <- map_labels(centres, clusters, texts, words)
-  size <- label_size(length(clusters))
+  shown <- map_labels(centres, groups, texts, first_terms(keywords, groups, call))
+  size <- label_size(length(groups))
   labels <- tibble::tibble(
-    x = inside_map(centres[, 1], shown$labels, size), y = centres[, 2], label = shown$labels
+    x = inside_map(centres[, 1], shown, size), y = centres[, 2], label = shown
   )
-  named <- tibble::tibble(
-    x = centres[, 1], y = centres[, 2], colour = palette, entry = shown$entries
-  )
-  named <- named[!is.na(named$entry), ]
+  labels <- labels[!is.na(shown), ]
   ggplot2::ggplot(images, ggplot2::aes(.data$x, .data$y)) +
     ggplot2::geom_point(
-      colour = images$colour, shape = 16, alpha = 0.75,
-      size = min(2, max(0.6, 70 / sqrt(nrow(images))))
+      ggplot2::aes(colour = .data$colour),
+      shape = 16, alpha = 0.75, size = min(2, max(0.6, 70 / sqrt(nrow(images))))
     ) +
     ggplot2::geom_label(
       ggplot2::aes(label = .data$label),
-      data = labels[!is.na(labels$label), ],
+      data = labels,
       # A little above, where it does not hide a small group.
       nudge_y = 0.024,
       size = 2.9 * size, fill = "#ffffffcc", label.size = 0,
       label.padding = ggplot2::unit(0.1, "lines")
     ) +
-    draw_key(named) +
-    ggplot2::coord_equal() +
-    ggplot2::labs(x = NULL, y = NULL, caption = map_note(object, points, by)) +
+    ggplot2::scale_colour_manual(
+      values = key$colours, limits = key$entries, name = sentence(by),
+      guide = ggplot2::guide_legend(
+        ncol = if (max(nchar(key$entries)) > 18) 2 else 3,
+        override.aes = list(size = 2, alpha = 1)
+      )
+    ) +
+    # Names reach beyond the map where a figure is small.
+    ggplot2::coord_equal(clip = "off") +
+    ggplot2::labs(
+      x = NULL, y = NULL,
+      caption = map_note(object, points, by, key, nrow(labels) < length(groups)),
+      alt = paste0(
+        "A map of ", count_of(nrow(images), "image"), " on which similar images are close, in the ",
+        "colours of ", if (length(key$coloured) < length(groups)) "the largest of ",
+        count_of(length(groups), by), ": ", toString(key$coloured), "."
+      )
+    ) +
     theme_strata() +
     ggplot2::theme(
       axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank(),
-      legend.position = if (nrow(named) > 0) "right" else "bottom",
-      legend.justification = "top",
-      plot.caption.position = if (nrow(named) > 0) "plot" else "panel",
-      plot.caption = ggplot2::element_text(hjust = if (nrow(named) > 0) 0 else 1),
-      legend.text = ggplot2::element_text(size = ggplot2::rel(0.75)),
-      legend.key.size = ggplot2::unit(0.55, "lines")
+      legend.title = ggplot2::element_text(size = ggplot2::rel(0.75)),
+      legend.text = ggplot2::element_text(size = ggplot2::rel(0.7)),
+      legend.key.size = ggplot2::unit(0.6, "lines")
     )
 }
 
-# Names beside the map, in columns of at most 42, as in the core.
-draw_key <- function(named, most = 42) {
-  if (nrow(named) == 0) {
-    return(NULL)
-  }
-  entries <- factor(named$entry, named$entry)
+# The largest groups have a colour each, the others are grey. `entry_of` is the text of each group
+# in the key, `none` that of images in no group.
+map_key <- function(group, groups, texts, by) {
+  size <- tabulate(match(group, groups), length(groups))
+  largest <- utils::head(order(-size), length(group_colours))
+  number <- as.character(groups)
+  text <- unname(texts[number])
+  own <- ifelse(is.na(text) | text == number, number, paste0(number, "  ", text))
+  coloured <- shorten(own[sort(largest)], 34)
+  n_smaller <- length(groups) - length(largest)
+  smaller <- if (n_smaller > 0) count_of(n_smaller, paste("smaller", by))
+  none <- if (!all(group %in% groups)) paste("in no", by)
+  entry_of <- rep(smaller %||% NA_character_, length(groups))
+  entry_of[sort(largest)] <- coloured
+  entries <- c(coloured, smaller, none)
   list(
-    # The points of the key are invisible on the map.
-    ggplot2::geom_point(
-      ggplot2::aes(colour = entries),
-      data = named, size = 1.5, shape = NA, na.rm = TRUE
-    ),
-    ggplot2::scale_colour_manual(
-      values = named$colour, name = NULL,
-      guide = ggplot2::guide_legend(
-        ncol = ceiling(nrow(named) / most), override.aes = list(shape = 16)
-      )
+    entries = entries, entry_of = entry_of, coloured = coloured, smaller = smaller, none = none,
+    grey = c(smaller, none),
+    colours = rlang::set_names(
+      c(
+        group_colours[seq_along(coloured)],
+        if (!is.null(smaller)) map_greys[["smaller"]], if (!is.null(none)) map_greys[["none"]]
+      ),
+      entries
     )
   )
 }
 
-# Labels on the map, and entries of the key (NA for none). If all names fit, they are the labels.
+# Labels on the map, NA for those without room: names if all of them fit, otherwise numbers.
 map_labels <- function(centres, clusters, texts, words, longest = 44) {
-  none <- rep(NA_character_, length(clusters))
-  if (length(texts) == 0) {
-    return(list(labels = fitting_labels(centres, clusters, words), entries = none))
-  }
   number <- as.character(clusters)
   text <- unname(texts[number])
   words[!is.na(text)] <- NA
-  names <- dplyr::coalesce(text, number)
-  labels <- fitting_labels(centres, names, words)
-  if (all(nchar(names) <= longest) && !anyNA(labels)) {
-    return(list(labels = labels, entries = none))
+  if (!all(is.na(text))) {
+    names <- dplyr::coalesce(text, number)
+    labels <- fitting_labels(centres, names, words)
+    if (all(nchar(names) <= longest) && !anyNA(labels)) {
+      return(labels)
+    }
   }
-  entries <- ifelse(names == number, NA, shorten(paste0(number, "  ", text), longest))
-  list(labels = fitting_labels(centres, clusters, words), entries = entries)
+  fitting_labels(centres, number, words)
 }
 
 # Labels of many clusters are smaller.
@@ -110,10 +120,8 @@ inside_map <- function(x, text, size) {
 map_letter <- 0.0125
 map_line <- 0.032
 
-# The colours of the core's map.
-map_colours <- c(
-  "#3b7dd8", "#e0822b", "#3a9d5d", "#c8504f", "#8a63c9", "#1a9bab", "#d164a4", "#9a7b3f"
-)
+# Groups without a colour of their own, and images in no group.
+map_greys <- c(smaller = "#b0b5bb", none = "#dcdfe3")
 
 # Positions of the images, in the order of the clustering.
 check_points <- function(points, object, call) {
@@ -148,21 +156,6 @@ on_a_square <- function(places) {
   high <- apply(places, 2, max)
   side <- max(high - low)
   sweep(places, 2, (low + high) / 2) / (if (side > 0) side else 1) + 0.5
-}
-
-# For each place in turn an unused colour, or the colour whose nearest place is farthest away; among
-# equals the first.
-spread_colours <- function(places, n) {
-  chosen <- integer()
-  for (row in seq_len(nrow(places))) {
-    away <- rep(Inf, n)
-    for (other in seq_along(chosen)) {
-      distance <- sqrt(sum((places[row, ] - places[other, ])^2))
-      away[chosen[other]] <- min(away[chosen[other]], distance)
-    }
-    chosen[row] <- which.max(away)
-  }
-  chosen
 }
 
 # A name that overlaps an earlier one is left out (NA); a word is added to its name if there is
@@ -214,17 +207,24 @@ themes_of <- function(object, call) {
   )
 }
 
-map_note <- function(object, points, by) {
+map_note <- function(object, points, by, key, crowded) {
   line <- glance(object)
   method <- unique(points[["method"]])
   name <- if (length(method) == 1) {
-    switch(method, umap = "UMAP: ", pca = "Principal components 1 and 2: ", paste0(method, ": "))
+    switch(method, umap = "UMAP", pca = "Principal components 1 and 2", method)
   }
-  grey <- if (by == "theme") is.na(object$theme) else object$cluster < 0
-  paste0(
-    name, count_of(line$n_images, "image"), ", ", count_of(line$n_clusters, "cluster"),
+  counts <- paste0(
+    count_of(line$n_images, "image"), ", ", count_of(line$n_clusters, "cluster"),
     if (by == "theme") paste(" in", count_of(nrow(tidy(object, "themes")), "theme")),
-    if (any(grey)) paste("; grey: in no", by),
     if (n_added(object) > 0) paste0("; ", joined_later(object))
+  )
+  caption_text(
+    paste(c(name, counts), collapse = ": "),
+    if (!is.null(key$smaller)) {
+      paste0("The ", length(key$coloured), " largest ", by, "s have a colour, smaller ones are grey")
+    },
+    paste0(
+      "Labels: above the median of a ", by, "'s images", if (crowded) ", where there is room"
+    )
   )
 }

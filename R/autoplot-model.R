@@ -49,7 +49,12 @@ plot_training <- function(...) {
   kept <- dplyr::bind_rows(lapply(models, kept_epochs), .id = "model")
   kept$model <- factor(kept$model, names(models))
   single <- points[is.na(points$fold), ]
-  ggplot2::ggplot(points, ggplot2::aes(.data$epoch, .data$value, colour = .data$split)) +
+  ggplot2::ggplot(
+    points,
+    ggplot2::aes(
+      .data$epoch, .data$value, colour = .data$split, linetype = .data$split, shape = .data$split
+    )
+  ) +
     ggplot2::geom_vline(
       ggplot2::aes(xintercept = .data$epoch),
       data = kept[is.na(kept$fold), ], colour = colours[["soft"]], linetype = "dotted"
@@ -69,13 +74,43 @@ plot_training <- function(...) {
       breaks = \(limits) whole_breaks(limits, if (length(models) > 1) 4 else 8)
     ) +
     ggplot2::scale_colour_manual(values = split_colours) +
-    ggplot2::labs(x = "Epoch", y = NULL, colour = NULL, caption = training_note(points)) +
+    ggplot2::scale_linetype_manual(values = c(Training = "solid", Validation = "42")) +
+    ggplot2::scale_shape_manual(values = split_shapes) +
+    ggplot2::labs(
+      x = "Epoch", y = NULL, colour = "Images", linetype = "Images", shape = "Images",
+      caption = training_note(points), alt = training_in_words(history, kept)
+    ) +
     theme_strata() +
     ggplot2::theme(
       strip.placement = "outside",
       strip.text.y.left = ggplot2::element_text(hjust = 0.5),
-      panel.spacing.y = grid::unit(1, "lines")
+      panel.spacing.y = grid::unit(1, "lines"),
+      legend.key.width = grid::unit(1.6, "lines")
     )
+}
+
+training_in_words <- function(history, kept) {
+  said <- vapply(split(kept, factor(kept$model, unique(kept$model))), \(one) {
+    of <- history[history$model == one$model[1] & history$split == "val", ]
+    at <- of$epoch == one$epoch[match(of$fold, one$fold)]
+    paste0(
+      if (nrow(one) == 1) {
+        paste0("epoch ", one$epoch, " of ", max(of$epoch), " is kept, with a ")
+      } else {
+        paste0(nrow(one), " folds keep epochs ", toString(one$epoch), ", with a mean ")
+      },
+      "validation accuracy of ", percent(mean(of$accuracy[at]))
+    )
+  }, "")
+  paste0(
+    "Lines for loss and accuracy of training and validation images by epoch. ",
+    if (length(said) > 1) {
+      paste0(gsub("\n", ", ", names(said)), ": ", said, collapse = "; ")
+    } else {
+      sentence(said)
+    },
+    "."
+  )
 }
 
 # The epoch that is kept: one, or one for each fold.
@@ -104,9 +139,22 @@ folds_layers <- function(points, kept) {
 }
 
 training_note <- function(points) {
-  folds <- "Thin lines: folds, with a dot at the epoch that is kept; thick lines: their means"
-  line <- "Dotted line: the epoch that is kept, with the lowest validation loss"
-  paste(c(if (anyNA(points$fold)) line, if (!all(is.na(points$fold))) folds), collapse = "\n")
+  caption_text(
+    if (anyNA(points$fold)) "Dotted line: the epoch that is kept, with the lowest validation loss",
+    if (!all(is.na(points$fold))) {
+      "Thin lines: folds, with a point at the epoch that is kept. Thick lines: their means"
+    }
+  )
+}
+
+confusion_in_words <- function(cells) {
+  right <- vapply(split(cells, cells$panel), \(one) {
+    sprintf("%s %s of %s", one$panel[1], sum(one$n[one$truth == one$decision]), sum(one$n))
+  }, "")
+  paste0(
+    "Matrices of labels and decisions of the model. Right decisions: ",
+    paste(utils::head(right, 12), collapse = "; "), if (length(right) > 12) "; and more", "."
+  )
 }
 
 name_models <- function(models, call = rlang::caller_env(2)) {
@@ -143,35 +191,57 @@ plot_scores <- function(object) {
   scores$label <- factor(scores$label, rev(unique(scores$label)))
   scores$split <- factor(names_of_splits[scores$split], names_of_splits)
   place <- ggplot2::position_dodge2(width = 0.6, reverse = TRUE)
-  ggplot2::ggplot(scores, ggplot2::aes(.data$estimate, .data$label, colour = .data$split)) +
+  ggplot2::ggplot(
+    scores,
+    ggplot2::aes(.data$estimate, .data$label, colour = .data$split, shape = .data$split)
+  ) +
     ggplot2::geom_linerange(
       ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
       position = place, linewidth = 0.8
     ) +
     ggplot2::geom_point(position = place, size = 2) +
     ggplot2::facet_wrap(ggplot2::vars(.data$measure), nrow = 1) +
-    ggplot2::scale_x_continuous(limits = c(0, 1), breaks = c(0, 0.5, 1)) +
+    ggplot2::scale_x_continuous(
+      limits = c(0, 1), breaks = c(0, 0.5, 1), labels = c("0", ".5", "1")
+    ) +
     ggplot2::scale_colour_manual(values = split_colours) +
-    ggplot2::labs(x = NULL, y = NULL, colour = NULL, caption = scores_note(object)) +
+    ggplot2::scale_shape_manual(values = split_shapes) +
+    ggplot2::labs(
+      x = NULL, y = NULL, colour = "Images", shape = "Images", caption = scores_note(object),
+      alt = scores_in_words(scores)
+    ) +
     theme_strata() +
     ggplot2::theme(
       panel.grid.major.x = ggplot2::element_line(),
       panel.grid.major.y = ggplot2::element_blank(),
-      panel.spacing.x = grid::unit(1.5, "lines")
+      panel.spacing.x = grid::unit(1.2, "lines"),
+      # Room for half of the last label of an axis.
+      plot.margin = ggplot2::margin(5.5, 11, 5.5, 5.5)
     )
 }
 
 scores_note <- function(object) {
   line <- glance(object)
-  if (has_folds(object)) {
-    return(paste0(
-      "Bars are 95% intervals: out-of-fold predictions of ", count_of(line$n_images, "image")
-    ))
-  }
   tested <- "test" %in% tidy(object, "scores")$split
+  caption_text(
+    "Lines: 95% intervals",
+    if (has_folds(object)) {
+      paste("Out-of-fold predictions of", count_of(line$n_images, "image"))
+    } else {
+      paste0(
+        count_of(line$n_val, "validation image"),
+        if (tested) paste0(", ", count_of(line$n_test, "test image"))
+      )
+    }
+  )
+}
+
+scores_in_words <- function(scores) {
+  shown <- scores[scores$label == scores$label[1] & scores$split == utils::tail(scores$split, 1), ]
   paste0(
-    "Bars are 95% intervals: ", count_of(line$n_val, "validation image"),
-    if (tested) paste0(", ", count_of(line$n_test, "test image"))
+    "Points with intervals for ", toString(tolower(levels(scores$measure)[1:3])), " and F1 of ",
+    toString(rev(levels(scores$label))), ". ", shown$split[1], " images, ", shown$label[1], ": ",
+    paste(tolower(shown$measure), percent(shown$estimate), collapse = ", "), "."
   )
 }
 
@@ -204,14 +274,16 @@ plot_confusion <- function(object, split) {
     (if (object$task != "multiclass") ggplot2::facet_wrap(ggplot2::vars(.data$panel))) +
     ggplot2::labs(
       x = "Decision of the model", y = "Label",
-      caption = paste0(
+      caption = caption_text(
         if (split == "fold") {
-          "Number of images, by out-of-fold predictions"
+          "Numbers: images, by out-of-fold predictions"
         } else {
-          sprintf("Number of %s images", tolower(names_of_splits[[split]]))
+          sprintf("Numbers: %s images", tolower(names_of_splits[[split]]))
         },
-        "; shade: share of the row"
-      )
+        if (many) "Cells without a number have no image",
+        "Shade: share of the row"
+      ),
+      alt = confusion_in_words(cells)
     ) +
     ggplot2::theme(
       axis.text.x = if (length(names) > 3) ggplot2::element_text(angle = 45, hjust = 1)

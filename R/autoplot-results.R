@@ -39,12 +39,34 @@ autoplot.imagestrata_tuning <- function(object,
     title <- c("Recall", "Precision")
   }
   draw_tuning(shown, line$candidate) +
-    ggplot2::labs(x = title[1], y = title[2], colour = NULL, shape = NULL, fill = NULL)
+    ggplot2::labs(
+      x = title[1], y = title[2], colour = "Encoder", shape = "Encoder",
+      caption = caption_text(
+        "Points: the candidates. Lines: 95% intervals. Circle: the best candidate",
+        if (any(shown$baseline)) "Hollow points: baselines"
+      ),
+      alt = tuning_in_words(shown, title, line$candidate)
+    )
+}
+
+tuning_in_words <- function(shown, title, best) {
+  at <- shown[shown$candidate == best, ]
+  paste0(
+    "Points with intervals for ", tolower(title[2]), " against ",
+    if (title[1] == "Clusters") "the number of clusters" else tolower(title[1]), " of ",
+    count_of(nrow(shown), "candidate"), ", by encoder: ", toString(levels(shown$encoder)), ". ",
+    if (nrow(at) == 1) {
+      paste0(
+        "The best, with ", at$encoder, " and ", count_of(at$n_clusters, "cluster"), ", has ",
+        sprintf("%.2f", at$estimate), "."
+      )
+    }
+  )
 }
 
 draw_tuning <- function(shown, best) {
   encoders <- levels(shown$encoder)
-  palette <- rlang::set_names(rep_len(encoder_colours, length(encoders)), encoders)
+  palette <- rlang::set_names(distinct_colours(length(encoders), encoder_colours), encoders)
   shapes <- rlang::set_names(rep_len(21:25, length(encoders)), encoders)
   # Baselines are filled with white.
   shown$kind <- ifelse(shown$baseline, "baseline", as.character(shown$encoder))
@@ -67,7 +89,19 @@ draw_tuning <- function(shown, best) {
     ggplot2::scale_colour_manual(values = palette) +
     ggplot2::scale_shape_manual(values = shapes) +
     ggplot2::scale_fill_manual(values = c(palette, baseline = "white"), guide = "none") +
+    encoder_guides(palette[levels(droplevels(shown$encoder))]) +
     theme_strata()
+}
+
+# The key shows filled points, in rows that fit one column.
+encoder_guides <- function(palette) {
+  rows <- ceiling(sum(nchar(names(palette)) + 5) / 40)
+  ggplot2::guides(
+    colour = ggplot2::guide_legend(
+      nrow = rows, byrow = TRUE, override.aes = list(fill = unname(palette))
+    ),
+    shape = ggplot2::guide_legend(nrow = rows, byrow = TRUE)
+  )
 }
 
 measure_names <- c(
@@ -98,9 +132,29 @@ autoplot.imagestrata_stability <- function(object, labels = NULL, ...) {
   clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
   bounds <- c(0.5, 0.75)
   lines <- ggplot2::geom_hline(yintercept = bounds, colour = colours[["soft"]], linetype = "dashed")
-  plot_clusters(clusters, "jaccard", "jaccard_low", "jaccard", lines, "Jaccard", texts) +
+  plot_clusters(
+    clusters, "jaccard", "jaccard_low", "jaccard", lines, "Jaccard coefficient", texts
+  ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$kind), ncol = 1) +
-    ggplot2::coord_cartesian(ylim = c(0, 1))
+    ggplot2::coord_cartesian(ylim = c(0, 1)) +
+    ggplot2::labs(
+      caption = caption_text(
+        "Points: the mean over the refits. Bars reach down to the 5% quantile",
+        "Dashed lines: clusters are stable from .75 and dissolved up to .5 (Hennig 2007)"
+      ),
+      alt = stability_in_words(clusters)
+    )
+}
+
+stability_in_words <- function(clusters) {
+  said <- vapply(unique(clusters$kind), \(kind) {
+    mean <- clusters$jaccard[clusters$kind == kind]
+    paste0(tolower(kind), " ", sum(mean >= 0.75, na.rm = TRUE), " of ", length(mean))
+  }, "")
+  paste0(
+    "Points with bars for the Jaccard coefficient of each cluster over refits. Clusters with a ",
+    "mean of at least .75: ", paste(said, collapse = ", "), "."
+  )
 }
 
 #' Plots of tests with annotators
@@ -142,6 +196,7 @@ plot_confused_sets <- function(object, texts) {
   confusion$share <- confusion$n / as.vector(total[as.character(confusion$cluster)])
   short <- label_clusters(clusters$cluster, texts, 34)
   names <- paste0(short, if (length(texts) > 0) ": " else " ", shorten(clusters$description, 34))
+  confusion$right <- as.character(confusion$cluster) == as.character(confusion$label)
   confusion$row <- factor(names[match(confusion$cluster, clusters$cluster)], rev(names))
   confusion$column <- factor(confusion$label, clusters$cluster, make.unique(short))
   confusion$label <- confusion$n
@@ -149,7 +204,13 @@ plot_confused_sets <- function(object, texts) {
     ggplot2::scale_x_discrete(drop = FALSE) +
     ggplot2::scale_y_discrete(drop = FALSE) +
     ggplot2::labs(
-      x = "Description chosen", y = NULL, caption = "Shade: share of the cluster's sets"
+      x = "Description chosen", y = "Cluster of the set",
+      caption = caption_text("Numbers: sets. Shade: share of the cluster's sets"),
+      alt = paste0(
+        "A matrix of ", count_of(nrow(clusters), "cluster"), " and the descriptions that annotators ",
+        "chose. Of ", count_of(sum(confusion$n), "set"), ", ",
+        sum(confusion$n[confusion$right]), " got the description of their cluster."
+      )
     ) +
     if (length(texts) > 0) {
       ggplot2::theme(axis.text.x = ggplot2::element_text(angle = 90, hjust = 1, vjust = 0.5))
@@ -164,5 +225,17 @@ plot_found_intruders <- function(object, texts) {
   )
   plot_clusters(clusters, "share_found", "conf.low", "conf.high", chance, "Share found", texts) +
     ggplot2::coord_cartesian(ylim = c(0, 1)) +
-    ggplot2::labs(x = "Cluster", size = "Sets", caption = "Dashed line: chance")
+    ggplot2::labs(
+      x = "Cluster", size = "Sets",
+      caption = caption_text(
+        "Points: the share of intruders that annotators found. Bars: 95% intervals",
+        paste0("Dashed line: chance, ", percent(glance(object)$chance))
+      ),
+      alt = paste0(
+        "Points with intervals for the share of intruders found in ",
+        count_of(nrow(clusters), "cluster"), ", from ", percent(min(clusters$share_found)), " to ",
+        percent(max(clusters$share_found)), ". A dashed line marks chance at ",
+        percent(glance(object)$chance), "."
+      )
+    )
 }

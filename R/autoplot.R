@@ -7,15 +7,15 @@
 #'   hold 50, 75 and 90 percent of the images. `"silhouettes"`: the mean silhouette of each cluster,
 #'   and the range of its middle 80 percent. `"map"`: the images as points on a plane. The number of
 #'   a cluster is above the median of its images, unless it would overlap that of a larger cluster.
-#'   The clusters share eight colours, such that clusters of the same colour are far apart; the
-#'   residual is grey. `"searches"`: the search for the number of clusters in each iteration, the
-#'   goodness of fit of each number that was tried; orange points were kept. Up to 36 iterations
+#'   The seven largest clusters have a colour each, in a key; smaller ones are grey, and the residual
+#'   is pale. `"searches"`: the search for the number of clusters in each iteration, the
+#'   goodness of fit of each number that was tried; orange diamonds were kept. Up to 36 iterations
 #'   have a panel each; the lines of more share one panel, the later the darker.
 #' @param points For `"map"`: the result of [map_images()].
 #' @param keywords For `"map"`: the result of [cluster_keywords()]. The first term of each cluster
 #'   is beside its number if there is room.
 #' @param labels For `"sizes"`, `"silhouettes"` and `"map"`: see [plot_montage()]. On the map, names
-#'   take the place of numbers if all of them fit; otherwise they are in a key beside it.
+#'   take the place of numbers if all of them fit; the key has the names of the largest.
 #' @param by For `"map"`: colour and label clusters, or the themes of [group_clusters()].
 #' @inheritParams scan_images
 #'
@@ -77,12 +77,31 @@ plot_trace <- function(object) {
     ggplot2::geom_col(position = "identity", width = 0.8, na.rm = TRUE) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
+    ggplot2::scale_y_continuous(
+      breaks = \(limits) whole_breaks(limits, 4), labels = with_marks, limits = c(0, NA)
+    ) +
     ggplot2::scale_fill_manual(
       values = rlang::set_names(colours[c("main", "pale", "bright")], levels(bars$what)),
       breaks = c("fitted", "cohesive")
     ) +
-    ggplot2::labs(x = "Iteration", y = NULL, fill = NULL) +
+    ggplot2::labs(
+      x = "Iteration", y = NULL, fill = "Clusters",
+      caption = caption_text(
+        "Cohesive clusters leave with their images, and the other images are clustered again",
+        "An iteration without a cohesive cluster has no mean size"[anyNA(trace$mean_size)]
+      ),
+      alt = paste0(
+        "Bars for ", count_of(nrow(trace), "iteration"), ". The images that remain fall from ",
+        with_marks(trace$n_remaining[1]), " to ", with_marks(utils::tail(trace$n_remaining, 1)),
+        ". In all, ", with_marks(sum(trace$n_cohesive)), " of ", with_marks(sum(trace$k)),
+        " fitted clusters are cohesive."
+      )
+    ) +
     theme_strata()
+}
+
+with_marks <- function(x) {
+  ifelse(is.na(x), NA, format(x, big.mark = ",", scientific = FALSE, trim = TRUE))
 }
 
 # Up to 36 iterations have a panel each. Of more, the lines share one panel, the later the darker.
@@ -96,10 +115,12 @@ plot_searches <- function(object, call = rlang::caller_env()) {
       call = call
     )
   }
-  searches$panel <- factor(
-    paste("Iteration", searches$iteration), paste("Iteration", unique(searches$iteration))
-  )
-  few <- nlevels(searches$panel) <= 36
+  iterations <- unique(searches$iteration)
+  few <- length(iterations) <= 36
+  # Small panels have room for a number only.
+  small <- length(iterations) > 9
+  title <- if (small) as.character else \(number) paste("Iteration", number)
+  searches$panel <- factor(title(searches$iteration), title(iterations))
   lines <- searches[stats::ave(searches$k, searches$iteration, FUN = length) > 1, ]
   plot <- ggplot2::ggplot(searches, ggplot2::aes(.data$k, .data$fit))
   if (few) {
@@ -120,23 +141,45 @@ plot_searches <- function(object, call = rlang::caller_env()) {
   plot +
     ggplot2::geom_point(colour = colours[["main"]], size = 0.6) +
     ggplot2::geom_point(
-      data = searches[searches$kept, ], colour = colours[["bright"]], size = 1.8
+      data = searches[searches$kept, ], shape = 18, colour = colours[["bright"]], size = 2.6
     ) +
     ggplot2::scale_x_continuous(
-      breaks = if (length(tried) <= 4) tried else \(limits) whole_breaks(limits, if (few) 3 else 8)
+      breaks = if (length(tried) <= 2 || (length(tried) <= 4 && !small)) {
+        tried
+      } else {
+        \(limits) few_breaks(whole_breaks(limits, if (few) 3 else 8), limits, few && small)
+      }
     ) +
     ggplot2::scale_y_continuous(n.breaks = 4, expand = ggplot2::expansion(mult = 0.1)) +
     ggplot2::labs(
       x = "Number of clusters", y = search_criterion(searches$criterion[1]), colour = "Iteration",
-      caption = "Orange: the number that was kept"
+      caption = caption_text(
+        if (few && small) "Panels: iterations",
+        "Points: the numbers of clusters that were tried. Orange diamonds: the numbers that were kept"
+      ),
+      alt = searches_in_words(searches)
     ) +
-    theme_strata() +
-    ggplot2::theme(plot.caption = ggplot2::element_text(colour = colours[["soft"]]))
+    theme_strata()
+}
+
+searches_in_words <- function(searches) {
+  kept <- range(searches$k[searches$kept])
+  paste0(
+    "Lines with points for the goodness of fit of ", paste(range(searches$k), collapse = " to "),
+    " clusters in ", count_of(length(unique(searches$iteration)), "iteration"),
+    ". The numbers that were kept lie between ", kept[1], " and ", kept[2], "."
+  )
+}
+
+# Of a panel that has room for two numbers, the first and the last.
+few_breaks <- function(breaks, limits, two) {
+  breaks <- breaks[breaks >= limits[1] & breaks <= limits[2]]
+  if (two && length(breaks) > 2) breaks[c(1, length(breaks))] else breaks
 }
 
 search_criterion <- function(criterion) {
   text <- c(
-    cohesion = "Mean silhouette of the more cohesive half", silhouette = "Mean silhouette",
+    cohesion = "Mean silhouette of\nthe more cohesive half", silhouette = "Mean silhouette",
     explained_variance = "Explained variance", inertia = "Inertia, negated",
     calinski_harabasz = "Calinski-Harabasz index", davies_bouldin = "Davies-Bouldin index, negated"
   )
@@ -154,6 +197,8 @@ plot_sizes <- function(object, texts) {
   places <- place_clusters(clusters, texts)
   reached <- clusters_to_reach(clusters$share, c(0.5, 0.75, 0.9))
   reached$x <- places$x[reached$place] + 0.5
+  # A text beside the last bars is left of its line, where there is room.
+  reached$side <- ifelse(reached$place > 0.8 * nrow(places), 1.15, -0.15)
   ggplot2::ggplot(dplyr::bind_cols(places["x"], clusters), ggplot2::aes(.data$x, .data$size)) +
     ggplot2::geom_col(fill = colours[["main"]], width = 0.8) +
     ggplot2::geom_vline(
@@ -161,11 +206,31 @@ plot_sizes <- function(object, texts) {
       data = reached, colour = colours[["bright"]], linetype = "dashed"
     ) +
     ggplot2::geom_text(
-      ggplot2::aes(x = .data$x, label = .data$label),
-      data = reached, y = Inf, hjust = -0.15, vjust = 1.5, size = 3, colour = colours[["soft"]]
+      ggplot2::aes(x = .data$x, label = .data$label, hjust = .data$side),
+      data = reached, y = Inf, vjust = 1.5, size = 3, colour = colours[["soft"]]
     ) +
+    ggplot2::scale_y_continuous(labels = with_marks) +
     scale_x_clusters(places, expand = ggplot2::expansion(mult = c(0.02, 0.08))) +
-    ggplot2::labs(x = "Cluster, the largest first", y = "Images", caption = residual_note(object)) +
+    ggplot2::labs(
+      x = "Cluster, the largest first", y = "Images",
+      caption = caption_text(
+        if (nrow(reached) > 0) {
+          "Dashed lines: the clusters to their left hold this share of all images"
+        },
+        residual_note(object)
+      ),
+      alt = paste0(
+        "Bars for the number of images in ", count_of(nrow(clusters), "cluster"), ", from ",
+        with_marks(max(clusters$size)), " to ", with_marks(min(clusters$size)), ". ",
+        if (nrow(reached) > 0) {
+          paste0(
+            "Shares of all images: ",
+            paste0(reached$label, " in the first ", reached$place, collapse = "; "), ". "
+          )
+        },
+        sentence(residual_note(object)), "."
+      )
+    ) +
     theme_strata()
 }
 
@@ -188,10 +253,23 @@ plot_silhouettes <- function(object, texts) {
     low = stats::quantile(.data$silhouette, 0.1, names = FALSE, na.rm = TRUE),
     high = stats::quantile(.data$silhouette, 0.9, names = FALSE, na.rm = TRUE)
   )
+  clusters <- dplyr::left_join(tidy(object), spread, by = "cluster")
   plot_clusters(
-    dplyr::left_join(tidy(object), spread, by = "cluster"), "silhouette", "low", "high",
+    clusters, "silhouette", "low", "high",
     ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]), "Silhouette", texts
-  )
+  ) +
+    ggplot2::labs(
+      caption = caption_text(
+        "Points: the mean silhouette of a cluster",
+        "Bars: the range of the middle 80% of its images",
+        "Below the line at 0, images are closer to another cluster than to their own"
+      ),
+      alt = paste0(
+        "Points with bars for the silhouettes of ", count_of(nrow(clusters), "cluster"),
+        ". Means range from ", sprintf("%.2f", min(clusters$silhouette, na.rm = TRUE)), " to ",
+        sprintf("%.2f", max(clusters$silhouette, na.rm = TRUE)), "."
+      )
+    )
 }
 
 residual_note <- function(object) {

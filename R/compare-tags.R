@@ -165,7 +165,21 @@ draw_tags <- function(frequencies, n) {
       labels = \(share) paste0(round(100 * share), "%"),
       limits = c(0, NA), expand = ggplot2::expansion(c(0, 0.03))
     ) +
-    ggplot2::labs(x = "Share of images", y = NULL) +
+    ggplot2::labs(
+      x = "Share of images", y = NULL, caption = caption_text("Lines: 95% intervals"),
+      alt = paste0(
+        "Bars with intervals for the shares of images with the most frequent tags. ",
+        paste0(
+          if (several) paste0(levels(shown$tagger), ": "),
+          vapply(split(shown, shown$tagger), \(one) {
+            one <- utils::head(one, 3)
+            paste(one$label, percent(one$share), collapse = ", ")
+          }, ""),
+          collapse = "; "
+        ),
+        "."
+      )
+    ) +
     theme_strata() +
     ggplot2::theme(panel.grid.major.y = ggplot2::element_blank())
 }
@@ -173,24 +187,23 @@ draw_tags <- function(frequencies, n) {
 draw_tag_confusion <- function(confusion) {
   several <- length(unique(confusion$tagger)) > 1
   name <- shorten(confusion$label, 30)
-  confusion$panel <- if (several) paste0(confusion$tagger, ": ", name) else name
+  confusion$panel <- if (several) paste0(name, "\n", confusion$tagger) else name
   confusion$panel <- factor(confusion$panel, unique(confusion$panel))
-  ggplot2::ggplot(
-    confusion,
-    ggplot2::aes(factor(.data$decision, c("yes", "no")), factor(.data$truth, c("no", "yes")))
-  ) +
-    ggplot2::geom_tile(
-      ggplot2::aes(fill = .data$truth == .data$decision),
-      colour = colours[["soft"]], linewidth = 0.2, show.legend = FALSE
-    ) +
-    ggplot2::geom_text(
-      ggplot2::aes(label = format(.data$n, big.mark = ",", trim = TRUE)),
-      size = 3, colour = colours[["ink"]]
-    ) +
+  confusion <- dplyr::group_by(confusion, .data$panel, .data$truth) |>
+    dplyr::mutate(share = .data$n / max(sum(.data$n), 1)) |>
+    dplyr::ungroup()
+  confusion$row <- factor(confusion$truth, c("no", "yes"))
+  confusion$column <- factor(confusion$decision, c("yes", "no"))
+  confusion$label <- with_marks(confusion$n)
+  plot_cells(confusion) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
-    ggplot2::scale_fill_manual(values = c(`TRUE` = colours[["pale"]], `FALSE` = "#faebd3")) +
-    ggplot2::coord_equal() +
-    ggplot2::labs(x = "Tagger", y = "By hand") +
-    theme_strata() +
-    ggplot2::theme(panel.grid = ggplot2::element_blank())
+    ggplot2::labs(
+      x = "Tagger", y = "By hand", caption = caption_text("Numbers: images. Shade: share of the row"),
+      alt = paste0(
+        "Matrices of decisions by hand and by the tagger. Equal decisions: ",
+        paste(vapply(split(confusion, confusion$panel), \(one) {
+          sprintf("%s %s of %s", sub("\n", ", ", one$panel[1]), sum(one$n[one$truth == one$decision]), sum(one$n))
+        }, ""), collapse = "; "), "."
+      )
+    )
 }

@@ -373,16 +373,39 @@ autoplot.imagestrata_plan <- function(object, ...) {
       yintercept = attr(object, "wanted"), linetype = "dashed", colour = colours[["soft"]]
     ) +
     ggplot2::geom_line() +
+    ggplot2::geom_linerange(ggplot2::aes(ymin = .data$power.low, ymax = .data$power.high)) +
     ggplot2::geom_point(size = 2) +
-    ggplot2::scale_colour_manual(
-      values = if (n <= length(group_colours)) group_colours else grDevices::hcl.colors(n)
-    ) +
+    ggplot2::scale_colour_manual(values = distinct_colours(n)) +
     ggplot2::scale_shape_manual(values = rep_len(c(16, 17, 15, 18, 1, 2, 0, 5), n)) +
     ggplot2::scale_y_continuous(limits = c(0, 1), labels = \(x) paste0(100 * x, "%")) +
-    ggplot2::labs(x = "True gap, points of the scale", y = "Power", colour = NULL, shape = NULL) +
+    ggplot2::labs(
+      x = "True gap, points of the scale", y = "Power", colour = NULL, shape = NULL,
+      caption = caption_text(
+        paste0("Dashed line: the wanted power, ", 100 * attr(object, "wanted"), "%"),
+        paste0(
+          "Vertical lines: 95% intervals of ",
+          count_of(attr(object, "n_simulations"), "simulated survey")
+        ),
+        paste("Alpha:", format(attr(object, "alpha")))
+      ),
+      alt = plan_in_words(object, table)
+    ) +
     theme_estimates() +
     ggplot2::theme(legend.direction = "vertical")
   if (n == 1) plot + ggplot2::guides(colour = "none", shape = "none") else plot
+}
+
+plan_in_words <- function(object, table) {
+  found <- table[!duplicated(table$design), ]
+  detectable <- paste0(
+    ifelse(levels(table$design) == "", "", paste0(found$design, ": ")),
+    sprintf("%.2f", found$detectable)
+  )
+  paste0(
+    "Lines with points for the power to find gaps from ", min(table$gap), " to ", max(table$gap),
+    " points. The gap that is found with a power of ", 100 * attr(object, "wanted"), "%: ",
+    paste(detectable, collapse = "; "), "."
+  )
 }
 
 design_labels <- c(

@@ -63,7 +63,7 @@ label_share_columns <- c(
 
 share_methods <- c(machine = "machine only", sample = "sample only", corrected = "corrected")
 method_shapes <- c(`machine only` = 0, `sample only` = 17, corrected = 16)
-method_lines <- c(`machine only` = "22", `sample only` = "12", corrected = "solid")
+method_lines <- c(`machine only` = "22", `sample only` = "blank", corrected = "solid")
 
 # ---- Tables -------------------------------------------------------------------------------
 
@@ -356,13 +356,12 @@ plot_label_periods <- function(table, n_columns, call = rlang::caller_env()) {
     ) +
     draw_true_line(data) +
     ggplot2::geom_line(
-      ggplot2::aes(linetype = .data$way), linewidth = 0.6, na.rm = TRUE, show.legend = FALSE
+      ggplot2::aes(linetype = .data$way), linewidth = 0.6, na.rm = TRUE
     ) +
     ggplot2::geom_point(data = data[!is.na(data$estimate), ], size = 1.3, stroke = 0.5) +
     ggplot2::facet_wrap(
       ggplot2::vars(.data$panel), ncol = panels_abreast(n_columns, nlevels(data$panel))
     ) +
-    ggplot2::scale_linetype_manual(values = method_lines, guide = "none") +
     scale_of_dates(data$x) +
     ggplot2::scale_y_continuous(
       labels = if (table$means) ggplot2::waiver() else percents, n.breaks = 4,
@@ -398,7 +397,8 @@ dress_methods <- function(plot, ways, legend) {
       values = method_colours, breaks = ways, aesthetics = c("colour", "fill")
     ) +
     ggplot2::scale_shape_manual(values = method_shapes, breaks = ways) +
-    ggplot2::guides(colour = guide, shape = guide, fill = "none")
+    ggplot2::scale_linetype_manual(values = method_lines, limits = ways) +
+    ggplot2::guides(colour = guide, shape = guide, linetype = guide, fill = "none")
 }
 
 title_of_labels <- function(table, shown) {
@@ -407,7 +407,7 @@ title_of_labels <- function(table, shown) {
   if (is.null(shown)) what else paste0(what, ": ", shown)
 }
 
-# "95% intervals; 1,087 images labelled, 18,096 predicted."
+# "Lines: 95% intervals; 1,087 images labelled, 18,096 predicted."
 caption_of_methods <- function(table, data) {
   level <- if (!is.null(table$conf_level)) paste0(100 * table$conf_level, "% ")
   n <- lapply(data[intersect(c("n_labelled", "n_predicted"), names(data))], \(x) {
@@ -418,15 +418,14 @@ caption_of_methods <- function(table, data) {
     paste0(n[[1]], " images labelled, ", n[[2]], " predicted")
   }
   gaps <- anyNA(data$estimate)
+  marks <- if (length(table$time) > 0) "Bands and vertical lines: " else "Lines: "
   lines <- c(
-    if (!is.null(level) || !is.null(counts)) {
-      paste(c(paste0(level, "intervals"), counts), collapse = "; ")
-    },
+    paste(c(paste0(marks, level, "intervals"), counts), collapse = "; "),
     "The interval of the machine says nothing about its errors",
     if (!is.null(data[["truth"]])) "Grey lines: the truth",
     if (gaps) "No mark: too few labels for an estimate"
   )
-  paste(strwrap(paste0(vapply(lines, sentence, ""), ".", collapse = " "), 66), collapse = "\n")
+  caption_text(lines)
 }
 
 rows_in_words <- function(table, data) {

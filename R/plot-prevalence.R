@@ -181,7 +181,7 @@ plot_by_group <- function(table, topics, share = "Share of", crosses = NULL) {
     ggplot2::labs(
       x = paste(share, table$units), y = NULL, colour = NULL, fill = NULL, shape = NULL,
       caption = caption_of_topics(
-        table, "",
+        table, "Lines: ",
         if (nrow(bounded) > 0) {
           paste0("Arrows lead from the upper bound to zero: no ", table$unit, " shows the topic")
         },

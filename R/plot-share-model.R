@@ -58,7 +58,8 @@ autoplot.imagestrata_share_model <- function(object,
     ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$outcome), nrow = 1) +
     ggplot2::labs(
-      x = paste0("Rate ratio (", more, ")"), y = NULL, caption = caption_of_shares(object)
+      x = paste0("Rate ratio (", more, ")"), y = NULL, caption = caption_of_shares(object, rows, type),
+      alt = ratios_in_words(rows, terms, labels)
     ) +
     theme_estimates()
 }
@@ -145,15 +146,41 @@ draw_corrected <- function(rows) {
 
 legend_rows <- function(texts) ggplot2::guide_legend(nrow = if (length(texts) > 2) 2 else 1)
 
-caption_of_shares <- function(object) {
+caption_of_shares <- function(object, rows, type) {
   line <- glance(object)
   line <- line[line$outcome %in% object$outcome, ]
   by <- c(
     author = "authors", image = "images", both = "authors and images", topic = "topics"
   )[[line$cluster[1]]]
+  caption_text(
+    paste0(
+      paste(unique(line$family), collapse = " and "), " model of ",
+      count_of(line$nobs[1], line$unit[1])
+    ),
+    paste0("Horizontal lines: ", 100 * line$conf_level[1], "% intervals that account for ", by),
+    "Vertical line: no difference",
+    if (type == "corrected") {
+      paste0(
+        "Corrected with the estimate of the rating's reliability",
+        if (any(rows$reliability %in% c("low", "high"))) " and the ends of its interval"
+      )
+    }
+  )
+}
+
+ratios_in_words <- function(rows, terms, labels) {
+  told <- rows
+  if (!is.null(rows[["reliability"]])) told <- rows[rows$reliability %in% c("none", "estimate"), ]
+  name <- ifelse(told$term %in% names(labels), labels[told$term], told$term)
+  how <- if (!is.null(rows[["reliability"]])) {
+    ifelse(told$reliability == "none", " (not corrected)", " (corrected)")
+  }
+  said <- paste0(
+    told$outcome, ", ", name, how, ": ", sprintf("%.2f", told$estimate), " (",
+    sprintf("%.2f", told$conf.low), " to ", sprintf("%.2f", told$conf.high), ")"
+  )
   paste0(
-    sentence(paste(unique(line$family), collapse = " and ")), " model of ",
-    count_of(line$nobs[1], line$unit[1]), ".\n", 100 * line$conf_level[1],
-    "% intervals account for ", by, "."
+    "Points with intervals for rate ratios of ", count_of(length(terms), "term"), ". ",
+    paste(utils::head(said, 8), collapse = "; "), if (length(said) > 8) "; and more", "."
   )
 }

@@ -86,7 +86,7 @@ draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, not
     scale(if (own) 4 else if (length(pairs) > 1) 3 else 5) +
     ggplot2::labs(
       x = title, y = NULL,
-      caption = caption_of_topics(table, "", notes, if (own) "Each panel has its own axis"),
+      caption = caption_of_topics(table, "Lines: ", notes, if (own) "Each panel has its own axis"),
       alt = alt(table, data, topics, ahead)
     )
   facet <- panels_across(data, panels, if (own) "free_x" else "fixed")

@@ -19,7 +19,7 @@
 #'   the columns of `by`, `icc`, `conf.low`, `conf.high`, `icc_average`, `alpha`, `cronbach`
 #'   (dimensions only), `n_ratings`, `n_images`, `raters_per_image`. Without `by`, the attribute
 #'   `error_correlation` has the correlations between the errors of images' mean ratings, which
-#'   [share_model()] uses.
+#'   [share_model()] uses. [autoplot()][autoplot.imagestrata_reliability] draws it.
 #' @family ratings
 #' @export
 #' @examples
@@ -58,9 +58,11 @@ rating_reliability <- function(ratings, by = NULL, conf_level = 0.95, ...) {
     n_ratings = spread$ratings, n_images = spread$images,
     raters_per_image = spread$ratings / spread$images
   )
-  table <- name_clusters(table, ratings)
-  if (length(design$by) == 0) attr(table, "error_correlation") <- error_correlation(design)
-  table
+  tibble::new_tibble(
+    name_clusters(table, ratings),
+    class = "imagestrata_reliability", by = design$by, conf_level = conf_level,
+    error_correlation = if (length(design$by) == 0) error_correlation(design)
+  )
 }
 
 # Correlations between the errors of images' mean ratings: deviations of answers from the mean of

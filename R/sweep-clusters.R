@@ -131,28 +131,33 @@ autoplot.imagestrata_sweep <- function(object, mark = NULL, ...) {
     ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
-    ggplot2::scale_y_continuous(labels = function(y) format(y, big.mark = ",", trim = TRUE)) +
+    ggplot2::scale_y_continuous(labels = with_marks, n.breaks = 4) +
     ggplot2::labs(
       x = if (of_sizes) "Smallest size of a cluster" else "Number of clusters",
       y = NULL,
-      caption = sweep_note(object, any(points$best), mark)
+      caption = sweep_note(object, any(points$best), mark),
+      alt = paste0(
+        "Lines with points for ", toString(tolower(panels)), " against ",
+        if (of_sizes) "smallest sizes of a cluster" else "numbers of clusters", " from ",
+        min(value), " to ", max(value), ". ", sweep_note(object, any(points$best), mark, 1000)
+      )
     ) +
-    theme_strata() +
-    ggplot2::theme(plot.caption = ggplot2::element_text(colour = colours[["soft"]]))
+    theme_strata()
 }
 
-sweep_note <- function(object, circled, mark) {
+sweep_note <- function(object, circled, mark, width = 60) {
   said <- if (circled) {
     knee <- object$n_clusters[object$knee]
     highest <- object$n_clusters[which.max(object$silhouette)]
     c(
-      if (length(knee) > 0) paste0("knee at ", knee),
+      if (length(knee) > 0) paste0("knee of the explained variance at ", knee),
       if (length(highest) > 0) paste0("highest silhouette at ", highest)
     )
   }
-  notes <- c(
+  caption_text(
+    "Points: the values that were tried",
     if (circled) paste0("Circles: ", paste(said, collapse = ", ")),
-    if (length(mark) > 0) paste0("Dashed: ", paste(mark, collapse = ", "))
+    if (length(mark) > 0) paste0("Dashed: ", paste(mark, collapse = ", ")),
+    width = width
   )
-  if (length(notes) > 0) paste(notes, collapse = ". ")
 }

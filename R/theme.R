@@ -2,7 +2,7 @@
 
 # The colours of the core's figures.
 colours <- c(
-  main = "#5b7896", pale = "#cfd4da", bright = "#e08a00", soft = "#62676e", ink = "#1d1f22"
+  main = "#5b7896", pale = "#cfd4da", range = "#b3bdc8", bright = "#e08a00", soft = "#62676e", ink = "#1d1f22"
 )
 
 # Readers with any kind of colour vision can distinguish these, and all differ in lightness, so that
@@ -21,7 +21,16 @@ method_colours <- c(
   `machine only` = "#e08a00", `sample only` = "#5b7896", corrected = "#1d1f22"
 )
 
-encoder_colours <- c("#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8")
+split_shapes <- c(Training = 16, Validation = 17, Test = 15, `Out of fold` = 15)
+
+encoder_colours <- c(
+  "#5b7896", "#e08a00", "#1d1f22", "#7a9a54", "#a0527a", "#4f9aa8", "#a3a7ad", "#8a6a2f"
+)
+
+# A colour for each of `n` groups, never the same one twice.
+distinct_colours <- function(n, palette = group_colours) {
+  if (n <= length(palette)) palette[seq_len(n)] else grDevices::hcl.colors(n, "viridis")
+}
 
 theme_strata <- function() {
   ggplot2::theme_minimal() +
@@ -29,9 +38,19 @@ theme_strata <- function() {
       plot.background = ggplot2::element_rect(fill = "white", colour = NA),
       panel.grid.minor = ggplot2::element_blank(),
       panel.grid.major.x = ggplot2::element_blank(),
+      # At one column of a journal, names of panels are wider than the panels.
       strip.text = ggplot2::element_text(hjust = 0, face = "bold"),
+      strip.clip = "off",
+      axis.title = ggplot2::element_text(size = ggplot2::rel(0.85)),
+      legend.title = ggplot2::element_text(size = ggplot2::rel(0.8)),
+      legend.text = ggplot2::element_text(size = ggplot2::rel(0.8)),
       legend.position = "bottom",
-      legend.margin = ggplot2::margin()
+      legend.margin = ggplot2::margin(),
+      plot.title.position = "plot",
+      plot.caption.position = "plot",
+      plot.caption = ggplot2::element_text(
+        size = ggplot2::rel(0.7), hjust = 0, colour = colours[["soft"]]
+      )
     )
 }
 
@@ -39,13 +58,7 @@ theme_strata <- function() {
 theme_estimates <- function() {
   theme_strata() +
     ggplot2::theme(
-      axis.title = ggplot2::element_text(size = ggplot2::rel(0.85)),
-      legend.title = ggplot2::element_text(size = ggplot2::rel(0.8)),
-      legend.text = ggplot2::element_text(size = ggplot2::rel(0.8)),
-      panel.grid.major.x = ggplot2::element_line(colour = "grey88", linewidth = 0.3),
-      plot.title.position = "plot",
-      plot.caption.position = "plot",
-      plot.caption = ggplot2::element_text(hjust = 0, colour = colours[["soft"]])
+      panel.grid.major.x = ggplot2::element_line(colour = "grey88", linewidth = 0.3)
     )
 }
 
@@ -66,7 +79,8 @@ plot_cells <- function(cells, labelled = cells, size = 3.2) {
     ggplot2::theme(panel.grid = ggplot2::element_blank())
 }
 
-# A point for each cluster with its range from `low` to `high`, and lines beneath.
+# A point for each cluster with its range from `low` to `high`, and lines beneath. Ranges of many
+# clusters are thin, so that they stay apart in one column of a journal.
 plot_clusters <- function(clusters, value, low, high, lines, title, texts = character()) {
   places <- place_clusters(dplyr::distinct(clusters["cluster"]), texts)
   clusters$x <- places$x[match(clusters$cluster, places$cluster)]
@@ -74,13 +88,20 @@ plot_clusters <- function(clusters, value, low, high, lines, title, texts = char
     lines +
     ggplot2::geom_linerange(
       ggplot2::aes(ymin = .data[[low]], ymax = .data[[high]]),
-      colour = colours[["pale"]], linewidth = 1.5, na.rm = TRUE
+      colour = colours[["range"]], linewidth = max(0.4, min(1.5, 60 / nrow(places))), na.rm = TRUE
     ) +
     ggplot2::geom_point(ggplot2::aes(size = .data$size), colour = colours[["main"]], na.rm = TRUE) +
     scale_x_clusters(places) +
-    ggplot2::scale_size_area(max_size = 5) +
+    ggplot2::scale_size_area(max_size = 4, breaks = size_breaks) +
     ggplot2::labs(x = "Cluster, the largest first", y = title, size = "Images") +
     theme_strata()
+}
+
+# Three sizes for a legend that fits one column.
+size_breaks <- function(limits) {
+  breaks <- pretty(c(0, limits[2]), 3)
+  breaks <- breaks[breaks >= max(limits[1], 1) & breaks <= limits[2]]
+  if (length(breaks) == 0) limits[2] else utils::tail(breaks, 3)
 }
 
 # ---- Clusters on an axis ------------------------------------------------------------------

@@ -419,23 +419,18 @@ theme_topics <- function() {
       strip.text = ggplot2::element_text(
         size = ggplot2::rel(0.7), hjust = 0, lineheight = 0.95, margin = ggplot2::margin(2, 2, 2, 0)
       ),
-      strip.clip = "off",
       axis.text.y = ggplot2::element_text(lineheight = 0.9),
       legend.key.width = ggplot2::unit(1.6, "lines"),
       legend.text = ggplot2::element_text(size = ggplot2::rel(0.75)),
-      legend.spacing.x = ggplot2::unit(0.25, "lines"),
-      plot.caption = ggplot2::element_text(
-        size = ggplot2::rel(0.7), hjust = 0, colour = colours[["soft"]]
-      )
+      legend.spacing.x = ggplot2::unit(0.25, "lines")
     )
 }
 
-# "95% intervals, clustered on authors; unit: posts.", and further sentences.
+# "Lines: 95% intervals, clustered on authors; unit: posts.", and further sentences.
 caption_of_topics <- function(table, what, ...) {
   level <- if (!is.null(table$conf_level)) paste0(100 * table$conf_level, "% ")
   first <- paste0(what, level, "intervals, clustered on authors; unit: ", table$units)
-  lines <- paste0(vapply(c(first, ...), sentence, ""), ".")
-  paste(strwrap(paste(lines, collapse = " "), 60), collapse = "\n")
+  caption_text(first, ...)
 }
 
 topics_in_words <- function(topics) {

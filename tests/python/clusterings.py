@@ -77,3 +77,8 @@ def content_id(path: str | None, number: int) -> str:
     file = Path(path) if path else None
     data = file.read_bytes() if file and file.is_file() else str(number).encode()
     return hashlib.sha256(data).hexdigest()[:20]
+
+
+def notes_of(figure: Any) -> list[str]:
+    """The sentences below a figure that explain its marks, without line breaks."""
+    return [text.get_text().replace("\n", " ") for text in figure.texts]

@@ -13,6 +13,7 @@ import torchvision
 from pandas.testing import assert_frame_equal
 from PIL import Image
 
+from clusterings import notes_of
 from imagestrata import (
     FineTunedModel,
     ImagestrataError,
@@ -271,7 +272,12 @@ class TestLooking:
         assert len(lines) == 3 + 1 + 2 * 3 + 1
         mean = model.history.query("split == 'val'").groupby("epoch")["loss"].mean()
         assert lines[-1].get_ydata() == pytest.approx(mean.to_numpy())
-        assert plot_confusion(model).axes[0].texts
+        assert notes_of(drawn) == [
+            "Thin lines: folds, with a point at the epoch that is kept. Thick lines: their means."
+        ]
+        confusion = plot_confusion(model)
+        assert confusion.axes[0].texts
+        assert notes_of(confusion)[0].startswith("Numbers: images, by out-of-fold predictions.")
         with pytest.raises(ImagestrataError, match="no images in the split 'test'"):
             plot_confusion(model, split="test")
         if (model.predictions["truth"].astype(bool) != model.predictions["decision"]).any():

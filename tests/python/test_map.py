@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from imagestrata import (
     plot_map,
 )
 from imagestrata.explore import map as map_module
-from imagestrata.explore.map import fitting_labels
+from imagestrata.explore.figure import GROUPS, NONE, SMALLER
+from imagestrata.explore.map import fitting_labels, map_key
 from imagestrata.explore.points import PALETTE, check_points, map_content, medians, spread_colours
 from pages import wait_until
 from test_gallery import Visit, data_of, downloaded, expect_soon
@@ -177,16 +179,37 @@ def test_colours_and_labels_of_the_figure(clustering):
     from matplotlib.colors import to_hex
 
     assert [to_hex(colour) for colour in dots.get_facecolors()] == [
-        "#cfd4da",  # the residual, beneath
-        *[PALETTE[0]] * 3,
-        *[PALETTE[1]] * 2,
+        NONE,  # the residual, beneath
+        *[GROUPS[0]] * 3,
+        *[GROUPS[1]] * 2,
     ]
     assert dots.get_offsets()[0].tolist() == [0.5, 0.5]
     labels = figure.axes[0].texts
     assert [label.get_text() for label in labels] == ["1", "2 $dog$"]
     assert [label.get_position()[0] for label in labels] == pytest.approx([0, 0.95])
     caption = figure.texts[0].get_text()
-    assert caption == "UMAP: 6 images, 2 clusters; grey: in no cluster"
+    assert caption == "UMAP: 6 images, 2 clusters. Labels: above the median of a cluster's images."
+    key = figure.legends[0]
+    assert [text.get_text() for text in key.get_texts()] == ["1", "2", "in no cluster"]
+    assert [dot.get_color() for dot in key.legend_handles] == [*GROUPS[:2], NONE]
+
+
+def test_no_colour_stands_for_two_clusters():
+    # Nine clusters, of which the third and the fifth are the smallest.
+    sizes = [3, 3, 1, 3, 1, 3, 3, 3, 3]
+    clusters = pd.Series(np.repeat(np.arange(1, 10), sizes))
+    key = map_key(clusters, range(1, 10), {1: "flags"}, "cluster")
+    assert [*key.colour_of] == [1, 2, 4, 6, 7, 8, 9]
+    assert [*key.colour_of.values()] == [*GROUPS]
+    assert [*key.entries] == ["1  flags", *"246789", "2 smaller clusters"]
+    assert key.colours([3, 5, 9, -1]) == [SMALLER, SMALLER, GROUPS[6], NONE]
+
+
+def test_colours_are_those_of_r():
+    theme = (Path(__file__).parents[2] / "R" / "theme.R").read_text(encoding="utf-8")
+    group = re.search(r"group_colours <- c\(([^)]*)\)", theme)
+    assert group is not None
+    assert tuple(re.findall("#[0-9a-f]{6}", group[1])) == GROUPS
 
 
 def test_labels_do_not_cover_each_other():
@@ -201,7 +224,7 @@ def test_the_same_file_every_time(clustering, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     with Image.open(tmp_path / "a.png") as image:
-        assert image.size == (1300, 1360)
+        assert image.width == 1300
 
 
 # ---- the page ----

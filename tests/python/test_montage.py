@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 
 from clusterings import colour, draw_images, hand_made
 from imagestrata import ImagestrataError, find_images, plot_montage
-from imagestrata.explore.tiles import GAP, LABELS, MARGIN, TILE
+from imagestrata.explore.tiles import GAP, LABELS, MARGIN, NOTE, TILE
 
 CLUSTERS = [1] * 6 + [2] * 4 + [3] * 2 + [-1]
 
@@ -26,6 +26,11 @@ def saved(clustering, path, **arguments) -> Image.Image:
     return Image.open(path).convert("RGB")
 
 
+def below(n_lines: int) -> int:
+    """Pixels below the tiles, where a note has so many lines."""
+    return MARGIN + 12 + NOTE * n_lines
+
+
 def pixel(image: Image.Image, row: int, column: int) -> tuple[int, int, int]:
     """The middle of a tile."""
     left = MARGIN + LABELS + column * (TILE + GAP)
@@ -37,7 +42,7 @@ def test_size_and_colours(clustering, tmp_path):
     image = saved(clustering, tmp_path / "montage.png", n_clusters=20, n_images=5)
     assert image.size == (
         MARGIN + LABELS + 5 * TILE + 4 * GAP + MARGIN,
-        MARGIN + 3 * TILE + 2 * GAP + MARGIN,
+        MARGIN + 3 * TILE + 2 * GAP + below(2),
     )
     white = (255, 255, 255)
     for row, (cluster, size) in enumerate([(1, 5), (2, 4), (3, 2)]):
@@ -47,7 +52,7 @@ def test_size_and_colours(clustering, tmp_path):
 
 def test_tiles_are_sharp_to_the_pixel(clustering, tmp_path):
     image = saved(clustering, tmp_path / "montage.png", n_clusters=1)
-    assert image.height == MARGIN + TILE + MARGIN
+    assert image.height == MARGIN + TILE + below(1)
     left, middle = MARGIN + LABELS, MARGIN + TILE // 2
     assert image.getpixel((left - 1, middle)) == (255, 255, 255)
     assert image.getpixel((left, middle)) == ImageColor.getrgb(colour(1))
@@ -57,8 +62,12 @@ def test_tiles_are_sharp_to_the_pixel(clustering, tmp_path):
 
 def test_labels_say_number_size_and_share(clustering):
     figure = plot_montage(clustering, clusters=[1, 2, -1])
-    texts = [text.get_text() for text in figure.axes[0].texts]
+    *texts, note = [text.get_text() for text in figure.axes[0].texts]
     assert texts == ["1", "6 images\n46.2%", "2", "4 images\n30.8%", "Residual", "1 image\n7.7%"]
+    assert note.replace("\n", " ") == (
+        "Rows: clusters, with their number of images and their share of all images. Images: those "
+        "with the highest silhouettes, cropped to squares."
+    )
 
 
 def test_chosen_clusters_in_the_order_given(clustering, tmp_path):
@@ -73,7 +82,7 @@ def test_chosen_clusters_in_the_order_given(clustering, tmp_path):
 
 def test_without_clusters_the_residual_is_shown(tmp_path):
     clustering = hand_made(draw_images(tmp_path / "images", [-1, -1]), [-1, -1])
-    texts = [text.get_text() for text in plot_montage(clustering).axes[0].texts]
+    *texts, _ = [text.get_text() for text in plot_montage(clustering).axes[0].texts]
     assert texts == ["Residual", "2 images\n100.0%"]
 
 

@@ -12,6 +12,7 @@ import torchvision
 from pandas.testing import assert_frame_equal
 from PIL import Image
 
+from clusterings import notes_of
 from imagestrata import (
     FineTunedModel,
     ImagestrataError,
@@ -258,6 +259,10 @@ class TestFigures:
         line = drawn.axes[0].lines[1]
         val = model.history[model.history["split"] == "val"]
         assert line.get_ydata().tolist() == val["loss"].tolist()
+        # Readable in grey: the lines differ in type.
+        assert drawn.axes[0].lines[0].get_linestyle() != line.get_linestyle()
+        note = "Dotted line: the epoch that is kept, with the lowest validation loss."
+        assert notes_of(drawn) == [note]
         with pytest.raises(ImagestrataError, match="no model"):
             plot_training([])
 
@@ -266,12 +271,16 @@ class TestFigures:
         numbers = sorted(int(text.get_text()) for text in drawn.axes[0].texts)
         cells = model.confusion.query("split == 'val' and n > 0")["n"]
         assert numbers == sorted(cells)
+        (note,) = notes_of(drawn)
+        assert note.startswith("Numbers: validation images.")
+        assert note.endswith("Shade: share of the row.")
 
     def test_mistakes(self, model, tmp_path):
         wrong = with_predictions(model, [1, 0, 0, 1, 0], [0.1, 0.9, 0.7, 0.8, 0.2])
         drawn = plot_mistakes(wrong, tmp_path / "mistakes.png", split="val")
-        words = [text.get_text() for text in drawn.axes[0].texts]
+        *words, note = [text.get_text() for text in drawn.axes[0].texts]
         assert words == ["red", "false positives\n2 of 3", "red", "false negatives\n1 of 2"]
+        assert note.startswith("Rows: the label, the kind of mistake")
         with pytest.raises(ImagestrataError, match="no mistakes among the 2 images"):
             plot_mistakes(with_predictions(model, [1, 0], [0.9, 0.1]), split="val")
         with pytest.raises(ImagestrataError, match="`label` must be one of"):

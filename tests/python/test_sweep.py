@@ -12,6 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
+from clusterings import notes_of
 from imagestrata import (
     ImagestrataError,
     cluster_confidence,
@@ -219,8 +220,11 @@ def test_a_sweep_of_numbers_is_drawn(tmp_path):
         np.testing.assert_array_equal(axes.collections[0].get_offsets(), [[30, swept[column][2]]])
     np.testing.assert_array_equal(silhouette.collections[0].get_offsets(), [[30, 0.3]])
     assert silhouette.get_xlabel() == "Number of clusters"
-    note = "Circles: knee at 30, highest silhouette at 30. Dashed: 30, 80"
-    assert [text.get_text() for text in figure.texts] == [note]
+    note = (
+        "Points: the values that were tried. Circles: knee of the explained variance at 30, "
+        "highest silhouette at 30. Dashed: 30, 80."
+    )
+    assert notes_of(figure) == [note]
     assert (tmp_path / "sweep.png").stat().st_size > 10_000
     none = plot_tuning(swept.assign(silhouette=np.nan, knee=False))
     assert not any(len(axes.collections[0].get_offsets()) for axes in none.axes)

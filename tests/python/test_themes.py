@@ -718,7 +718,9 @@ def test_the_map_of_themes():
     assert len(colours) == 3  # of two themes and the residual
     assert {"Animals", "Theme 2"} <= {text.get_text() for text in drawn.axes[0].texts}
     said = drawn.texts[0].get_text()
-    assert said == "11 images, 4 clusters in 2 themes; grey: in no theme"
+    assert said == (
+        "11 images, 4 clusters in 2 themes. Labels: above the median of a theme's images."
+    )
     assert (
         len({tuple(c) for c in plot_map(topics, points).axes[0].collections[0].get_facecolor()})
         == 5

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clusterings import TRACE, hand_made
+from clusterings import TRACE, hand_made, notes_of
 from imagestrata import ImagestrataError, plot_trace
 
 
@@ -34,6 +34,7 @@ def test_bars_are_the_trace(clustering):
         np.testing.assert_allclose(centres, TRACE["iteration"])
         assert axes.get_ylim()[0] == 0
     assert [text.get_text() for text in fitted.get_legend().get_texts()] == ["fitted", "cohesive"]
+    assert notes_of(figure)[0].startswith("Cohesive clusters leave with their images")
     colours = [container.patches[0].get_facecolor() for container in fitted.containers]
     assert colours[0] != colours[1]
 

@@ -13,6 +13,7 @@ from pandas.testing import assert_frame_equal
 from sklearn.datasets import make_blobs
 from typer.testing import CliRunner
 
+from clusterings import notes_of
 from imagestrata import (
     Embeddings,
     ImagestrataError,
@@ -507,6 +508,10 @@ def test_the_summary_and_the_picture(tuned, tmp_path):
     left, right = drawn.axes
     assert left.get_legend_handles_labels()[1] == ["good", "bad"]
     assert right.get_ylabel() == "F1"
+    assert notes_of(drawn) == [
+        "Points: the candidates. Lines: 95% intervals. Circle: the best candidate. Hollow points: "
+        "baselines."
+    ]
     assert (tmp_path / "tuning.png").stat().st_size > 10_000
     with pytest.raises(ImagestrataError, match="result of tune_clusters"):
         plot_tuning(tuned.results)

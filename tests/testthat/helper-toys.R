@@ -191,3 +191,10 @@ toy_vectors <- function() {
   dimnames(vectors) <- NULL
   vectors
 }
+
+# Two groups in corners and the residual between them: images a, b, d; c, f; e.
+toy_points <- function() {
+  tibble::tibble(
+    image_id = letters[6:1], x = c(10, 5, 0, 9, 1, 0), y = c(10, 5, 1, 10, 0, 0), method = "pca"
+  )
+}

@@ -91,8 +91,31 @@ test_that("columns stand where their images come from", {
   expect_equal(unname(counts), cbind(4, 1))
 })
 
+test_that("no colour stands for two clusters of a flow", {
+  counts <- seq(30, 8, by = -2)
+  flows <- tibble::tibble(
+    a = "one", b = "two", cluster_a = as.character(1:12), cluster_b = rep(c("1", "2"), each = 6),
+    n = counts, share_a = 1, share_b = 0.5
+  )
+  found <- toy_comparison()
+  attr(found, "tables")$flows <- flows
+  attr(found, "tables")$summary <- glance(found)[1:2, ]
+  plot <- autoplot(found)
+  bars <- ggplot2::layer_data(plot, 2)
+  first <- bars$fill[bars$xmin < 1.5]
+  expect_equal(first, c(flow_colours, rep(flow_grey, 4)))
+  # Each cluster has the colour of the one from which most of its images come.
+  expect_equal(bars$fill[bars$xmin > 1.5], flow_colours[c(1, 7)])
+  expect_match(gsub("\n", " ", plot$labels$caption), "Dark grey: smaller clusters")
+  expect_match(ggplot2::get_alt_text(plot), "one .12 bars: 1, 2, 3, ...., two .2 bars")
+})
+
 test_that("figures show what is asked for", {
   found <- toy_comparison()
+  heat <- autoplot(found, "heatmap")
+  expect_match(gsub("\n", " ", heat$labels$caption), "percent of the images of a row")
+  expect_equal(heat$labels$y, "Cluster of one (images)")
+  expect_match(ggplot2::get_alt_text(heat), "Largest shares: 1 in 1 100%; 2 in 1 50%")
   built <- ggplot2::ggplot_build(autoplot(found))
   # Four flows from one to two, three from two to three.
   expect_equal(length(unique(built$data[[1]]$group)), 7)

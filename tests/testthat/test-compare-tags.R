@@ -94,6 +94,11 @@ test_that("a comparison prints, is glanced at and drawn", {
   expect_equal(bars$data[[1]]$x, rep(c(2, 1) / 4, 2))
   cells <- ggplot2::ggplot_build(autoplot(compared, "confusion"))
   expect_equal(cells$data[[2]]$label[1:4], c("2", "1", "0", "1"))
+  expect_equal(autoplot(compared)$labels$caption, "Lines: 95% intervals.")
+  confusion <- autoplot(compared, "confusion")
+  expect_equal(confusion$labels$caption, "Numbers: images. Shade: share of the row.")
+  expect_match(ggplot2::get_alt_text(confusion), "Equal decisions: protest, one 3 of 4")
+  expect_match(ggplot2::get_alt_text(autoplot(compared)), "one: Flag 50.0%, Crowd 25.0%")
   expect_error(autoplot(compare_tags(tagged), "confusion"), "needs labels by hand",
     class = "imagestrata_error"
   )

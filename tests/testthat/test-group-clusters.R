@@ -89,6 +89,19 @@ test_that("the tree is drawn", {
   plot <- plot_themes(topics, file, n_images = 0)
   expect_s3_class(plot, "ggplot")
   expect_gt(file.size(file), 5000)
+  # A cut between the two themes, and three lines for each of three merges.
+  expect_equal(nrow(ggplot2::layer_data(plot, 1)), 9)
+  cut <- ggplot2::layer_data(plot, 2)$xintercept
+  expect_true(cut < 0 && cut > -7)
+  headings <- ggplot2::layer_data(plot, 4)
+  expect_setequal(headings$label, unique(tidy(topics)$theme_name))
+  expect_match(gsub("\n", " ", plot$labels$caption), "Dashed line: where the tree was cut")
+  expect_match(ggplot2::get_alt_text(plot), "^A tree over 4 clusters, cut into 2 themes")
+  # Leaves are where their rows are; colours are those of themes.
+  lines <- ggplot2::layer_data(plot, 1)
+  leaves <- lines[lines$x == 0, ]
+  expect_setequal(leaves$y, plot$scales$get_scales("y")$breaks)
+  expect_setequal(leaves$colour, group_colours[1:2])
   expect_error(plot_themes(found()), "group_clusters", class = "imagestrata_error")
 })
 
@@ -100,7 +113,10 @@ test_that("the map has colours and names of themes", {
   built <- ggplot2::ggplot_build(plot)
   expect_length(unique(built$data[[1]]$colour), 3)
   expect_setequal(built$data[[2]]$label, c("Animals", "2, 4"))
-  expect_identical(plot$labels$caption, "9 images, 4 clusters in 2 themes; grey: in no theme")
+  expect_equal(
+    gsub("\n", " ", plot$labels$caption),
+    "9 images, 4 clusters in 2 themes. Labels: above the median of a theme's images."
+  )
   expect_length(unique(ggplot2::ggplot_build(autoplot(topics, "map", points))$data[[1]]$colour), 5)
   expect_error(autoplot(found(), "map", points, by = "theme"), "group_clusters")
   expect_error(autoplot(topics, by = "theme"), "by")

@@ -137,7 +137,7 @@ test_that("captions and alternative texts say what is drawn", {
   attr(table, "tables")$summary$weight <- "image"
   plot <- plot_label_shares(table)
   expect_equal(caption_on_one_line(plot), paste(
-    "90% intervals; 520 to 640 images labelled, 8,000 to 9,000 predicted.",
+    "Lines: 90% intervals; 520 to 640 images labelled, 8,000 to 9,000 predicted.",
     "The interval of the machine says nothing about its errors."
   ))
   expect_equal(ggplot2::get_alt_text(plot), paste0(
@@ -177,7 +177,7 @@ test_that("the tables of label_shares() are drawn as they are", {
   expect_setequal(
     layers_of(plot)$Point$x, table$estimate[table$code != "anger"]
   )
-  expect_match(caption_on_one_line(plot), "^90% intervals; 5[0-9] to 59 images labelled, 419 predi")
+  expect_match(caption_on_one_line(plot), "^Lines: 90% intervals; 5[0-9] to 59 images labelled, 419 predi")
   expect_equal(plot$labels$x, "Share of images")
   clusters <- quietly(label_shares(
     made$labels, made$predictions, made$sample, cluster, clustering = made$images

@@ -11,14 +11,23 @@ test_that("mistakes are a ggplot, stored where asked and by ggsave()", {
 })
 
 test_that("the images are those that R knows of", {
-  calls <- local_core(plot_mistakes = function(model, out, ...) {
-    png::writePNG(matrix(0.5, 2, 2), out)
+  calls <- local_core(plot_mistakes = \(...) NULL, rows_of_mistakes = function(file, ...) {
+    png::writePNG(matrix(0.5, 2, 2), file)
+    list(
+      rows = toy_table(label = "crowd", about = "false positives\n1 of 2", heading = NA_character_),
+      images = toy_table(image_id = "a", row = 1L, column = 1L), n_images = 3, note = "Rows: labels."
+    )
   })
   folder <- withr::local_tempdir()
-  plot_mistakes(toy_model(folder), file.path(folder, "wrong.png"), label = "crowd")
+  plot <- plot_mistakes(toy_model(folder), file.path(folder, "wrong.png"), label = "crowd")
+  expect_equal(plot$labels$caption, "Rows: labels.")
+  expect_match(ggplot2::get_alt_text(plot), "for each mistake of crowd .false positives, 1 of 2")
   expect_equal(decode_table(calls$plot_mistakes[[1]]$predictions)$path[1], "/p/a.jpg")
   expect_equal(calls$plot_mistakes$label, "crowd")
+  expect_equal(calls$rows_of_mistakes$label, "crowd")
+  # Python's figure is stored where it is asked for only.
+  expect_equal(calls$plot_mistakes$out, absolute_path(file.path(folder, "wrong.png")))
+  expect_null(calls$rows_of_mistakes$out)
   plot_mistakes(folder)
-  expect_null(calls$plot_mistakes[[1]]$predictions)
-  expect_true(file.exists(file.path(folder, "wrong.png")))
+  expect_null(calls$rows_of_mistakes[[1]]$predictions)
 })

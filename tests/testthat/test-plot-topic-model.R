@@ -28,7 +28,7 @@ test_that("the values of a covariate are points in the rows of topics", {
   expect_setequal(plot$scales$get_scales("y")$labels, c("flags", "Cluster 2", "police"))
   expect_equal(unique(points$colour), unname(party_colours()[c("Democrat", "Republican")]))
   expect_equal(plot$labels$x, "Predicted share of posts")
-  expect_match(plot$labels$caption, "^95% intervals, clustered on authors")
+  expect_match(plot$labels$caption, "^Lines: 95% intervals, clustered on authors")
   expect_match(
     ggplot2::get_alt_text(plot), "^Points with intervals for the predicted share of posts"
   )
@@ -50,7 +50,7 @@ test_that("differences have directions", {
   expect_equal(unique(tidy(model, "effects")$contrast)[1], "Republican - Democrat")
   predicted <- dplyr::filter(tidy(model, "predictions"), term == "party")
   expect_equal(unique(predicted$value), c("Democrat", "Republican"))
-  expect_match(caption_on_one_line(plot), "^90% intervals")
+  expect_match(caption_on_one_line(plot), "^Lines: 90% intervals")
   wide <- plot_topic_model(model, "party", method = "difference", conf_level = 1 - 1e-9)
   expect_match(caption_on_one_line(wide), "p .not adjusted. is not below")
 })

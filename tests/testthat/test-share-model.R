@@ -300,6 +300,14 @@ test_that("figures show rate ratios, one panel per outcome", {
   expect_setequal(round(10^drawn$x, 9), round(ratios$estimate, 9))
   expect_equal(length(unique(drawn$PANEL)), 2)
   corrected <- autoplot(fit, "corrected")
+  caption <- gsub("\n", " ", corrected$labels$caption)
+  expect_match(caption, "Horizontal lines: 95% intervals .* Vertical line: no difference[.]")
+  expect_match(caption, "Corrected with the estimate of the rating's reliability")
+  expect_no_match(autoplot(fit)$labels$caption, "Corrected")
+  expect_match(
+    ggplot2::get_alt_text(autoplot(fit)),
+    "^Points with intervals for rate ratios of .* terms[.] retweets, hopeful: [0-9.]+ .[0-9.]+ to"
+  )
   expect_equal(nrow(ggplot2::layer_data(corrected, 3)), 2 * 2 * 2)
   spread <- ggplot2::layer_data(autoplot(fit, per = "sd", terms = "hopeful"), 3)
   data <- dplyr::filter(augment(fit), outcome == "likes")

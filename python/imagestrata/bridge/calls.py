@@ -276,7 +276,7 @@ _SENDERS: dict[str, Callable[[Any], Any]] = {
     "ndarray": encode_matrix,
     "FineTunedModel": _send_model,
     "PurePath": str,
-    "Figure": lambda _: None,  # R reads the picture from its file
+    "Figure": lambda _: None,  # R draws its own
     "FormServer": _send_server,
     "dict": lambda several: {name: _send(one) for name, one in several.items()},
     **dict.fromkeys(("bytearray", "list", "str", "bool", "int", "float", "NoneType"), _as_it_is),
@@ -354,6 +354,17 @@ def _signatures() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _pictures(name: str) -> Callable[..., Any]:
+    """A function of :mod:`.pictures`, which is imported when it is called."""
+
+    def made(*args: Any, **given: Any) -> Any:
+        from . import pictures
+
+        return getattr(pictures, name)(*args, **given)
+
+    return made
+
+
 def _examine() -> Any:
     """The report of :mod:`imagestrata.doctor`, with its encoders as a table."""
     from ..doctor import examine
@@ -382,6 +393,9 @@ _HELPERS: dict[str, Callable[..., Any]] = {
     "link_posts": _link_posts,
     "read_posts": _read_posts,
     "examine": _examine,
+    "rows_of_montage": _pictures("rows_of_montage"),
+    "rows_of_mistakes": _pictures("rows_of_mistakes"),
+    "rows_of_themes": _pictures("rows_of_themes"),
     # For tests of the codec.
     "echo": _as_it_is,
 }

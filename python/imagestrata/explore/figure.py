@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 #: Colours that can be distinguished in greyscale and with colour blindness.
 INK, SOFT, LINE = "#1d1f22", "#62676e", "#e4e5e8"
 MAIN, PALE, BRIGHT = "#5b7896", "#cfd4da", "#e08a00"
+
+#: Colours of groups, as R's: readers with any kind of colour vision can distinguish them, and all
+#: differ in lightness. Figures have no further colours: what is left is grey.
+GROUPS = ("#01429a", "#dd560e", "#17c7a5", "#b0307f", "#efc20b", "#4f9fd8", "#282828")
+#: Grey of groups without a colour of their own, and of images in no group.
+SMALLER, NONE = "#b0b5bb", "#dcdfe3"
+
+#: Letters of a note in an inch.
+_NOTE_LETTERS = 16
 
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same figure everywhere
@@ -78,6 +88,34 @@ def figure(
             drawn.savefig(buffer, format=kind[1:], dpi=dpi, **_OPTIONS[kind])
             remove_half_written(target.parent, target.name)
             write_bytes(target, buffer.getvalue())
+
+
+def distinct(n: int, colours: Sequence[str] = GROUPS) -> list[str]:
+    """Return a colour for each of ``n`` groups, never the same one twice."""
+    if n <= len(colours):
+        return [*colours[:n]]
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps["viridis"](place / (n - 1))) for place in range(n)]
+
+
+def write_note(drawn: Figure, *sentences: str | None) -> float:
+    """Write sentences that explain the marks of a figure at its lower edge, in lines of its width.
+
+    Returns
+    -------
+    float
+        The upper edge of the text, as a share of the height.
+    """
+    said = [f"{text[0].upper()}{text[1:]}." for text in sentences if text]
+    width, height = drawn.get_size_inches()
+    lines = textwrap.wrap(" ".join(said), int((width - 0.3) * _NOTE_LETTERS))
+    drawn.text(
+        0.15 / width, 0.08 / height, "\n".join(lines), color=SOFT, fontsize=7, va="bottom",
+        linespacing=1.3, parse_math=False,
+    )  # fmt: skip
+    return float((0.14 + 0.13 * len(lines)) / height)
 
 
 def _check_target(out: str | os.PathLike[str]) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from ..progress import Progress
 from ..validate import check_choice, check_idle
 from ..verbs import public
 from ..wording import arg, verb
-from .figure import INK, PALE, SOFT, figure
+from .figure import GROUPS, INK, NONE, SMALLER, figure, write_note
 from .keywords import check_keywords
-from .points import PALETTE, check_points, map_method, medians, on_a_square, spread_colours
+from .points import check_points, map_method, medians, on_a_square
 from .tiles import shortened
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ _SIDE = 6.5
 _LETTER, _LINE, _ABOVE = 0.0125, 0.032, 0.024
 #: With more clusters, labels are smaller.
 _MANY = 40
-#: The key: number of rows of a column, letters of a row, and the width of a letter in inches.
-_ROWS, _LETTERS, _WIDTH = 42, 44, 0.062
+#: The key: letters of an entry, and its height in inches.
+_LETTERS, _ENTRY = 44, 0.17
 
 
 @public
@@ -147,11 +148,10 @@ def plot_map(
     Returns
     -------
     matplotlib.figure.Figure
-        6.5 x 6.8 inches. The number of a cluster is above the median of its images, unless
-        it would cover that of a larger cluster. If clusters have names, these take the place of
-        the numbers; if they do not all fit, the numbers stay and a key beside the map has the
-        names. Clusters share eight colours; clusters with the same colour are far from each other
-        where possible. The residual is grey.
+        6.5 inches wide. The number of a cluster is above the median of its images, unless it
+        would cover that of a larger cluster. If clusters have names and all of them fit, these
+        take the place of the numbers. The seven largest clusters have a colour each, in a key
+        below the map; smaller ones are grey, and the residual is pale.
 
     Raises
     ------
@@ -164,26 +164,23 @@ def plot_map(
     words = check_keywords(keywords, 1)
     numbers, clusters, texts = _groups(clustering, by, keywords, labels)
     centres = medians(places, clusters, numbers)
-    colour_of = dict(zip(numbers, spread_colours(centres), strict=True))
-    colours = [PALETTE[colour_of[c]] if c in colour_of else PALE for c in clusters]
-    colours_of = [PALETTE[colour_of[number]] for number in numbers]
+    key = map_key(clusters, numbers, texts, by)
     terms = {row: words[number][0] for row, number in enumerate(numbers) if words.get(number)}
-    # The residual is drawn first, then clusters; the smallest cluster is on top.
-    order = np.lexsort((clusters, clusters > 0))
-    placed, entries = map_labels(centres, numbers, texts, terms)
-    columns = -(-len(entries) // _ROWS)
-    of_column = _WIDTH * (3 + max((len(text) for text in entries.values()), default=0))
-    width = _SIDE + columns * of_column
-    with figure(width, _SIDE + 0.3, out) as drawn:
-        share = _SIDE / width
-        axes = drawn.add_axes((0.02 * share, 0.06, 0.96 * share, 0.92))
+    # Grey dots are drawn first, then clusters; the smallest cluster is on top.
+    coloured = np.isin(clusters, [*key.colour_of])
+    order = np.lexsort((clusters, clusters > 0, coloured))
+    placed = map_labels(centres, numbers, texts, terms)
+    below = 0.75 + _ENTRY * -(-len(key.entries) // key.columns)
+    height = _SIDE + below
+    with figure(_SIDE, height, out) as drawn:
+        axes = drawn.add_axes((0.02, below / height, 0.96, 0.98 * _SIDE / height))
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
         axes.set_axis_off()
         axes.scatter(
             places[order, 0],
             places[order, 1],
             s=dot_area(len(places)),
-            c=np.array(colours)[order],
+            c=np.array(key.colours(clusters))[order],
             linewidths=0,
             alpha=0.75,
             rasterized=True,  # vector files with a path per image open slowly
@@ -191,11 +188,51 @@ def plot_map(
         for row, text in placed.items():
             place = inside(centres[row], text, len(numbers))
             _write(axes, place + np.array((0, _ABOVE)), text, len(numbers))
-        if entries:
-            key = drawn.add_axes((share, 0.06, 1 - share, 0.92))
-            _draw_key(key, [(colours_of[row], text) for row, text in entries.items()])
-        drawn.text(0.03 * share, 0.02, _caption(clustering, map_method(points), by), color=SOFT)
+        drawn.legend(
+            handles=[_dot(text, colour) for text, colour in key.entries.items()],
+            title=by.capitalize(), ncols=key.columns, loc="upper center", fontsize=7.5,
+            title_fontsize=7.5, bbox_to_anchor=(0.5, below / height), handletextpad=0.1,
+        )  # fmt: skip
+        crowded = len(placed) < len(numbers)
+        write_note(drawn, *_note(clustering, map_method(points), by, key, crowded))
     return drawn
+
+
+@dataclass(frozen=True)
+class MapKey:
+    """The largest groups have a colour each, the others are grey."""
+
+    colour_of: dict[int, str]
+    entries: dict[str, str]
+    numbers: frozenset[int]
+
+    @property
+    def columns(self) -> int:
+        return 2 if max(map(len, self.entries)) > 34 else 3
+
+    def colours(self, clusters: Iterable[int]) -> list[str]:
+        """The colour of each image."""
+        return [self.colour_of.get(c, SMALLER if c in self.numbers else NONE) for c in clusters]
+
+
+def map_key(
+    clusters: pd.Series[int], numbers: Sequence[int], texts: Mapping[int, str], by: str
+) -> MapKey:
+    """Choose the groups with a colour, and the entries of the key."""
+    sizes = clusters.value_counts()
+    ranked = sorted(range(len(numbers)), key=lambda row: -int(sizes.get(numbers[row], 0)))
+    largest = [numbers[row] for row in sorted(ranked[: len(GROUPS)])]
+    colour_of = dict(zip(largest, GROUPS, strict=False))
+    entries = {}
+    for number, colour in colour_of.items():
+        text = texts.get(number, str(number))
+        named = text if text == str(number) else f"{number}  {text}"
+        entries[shortened(named, _LETTERS)] = colour
+    if len(numbers) > len(largest):
+        entries[plural(len(numbers) - len(largest), f"smaller {by}")] = SMALLER
+    if not clusters.isin([*numbers]).all():
+        entries[f"in no {by}"] = NONE
+    return MapKey(colour_of, entries, frozenset(numbers))
 
 
 def _groups(
@@ -229,26 +266,17 @@ def map_labels(
     numbers: Sequence[int],
     texts: Mapping[int, str],
     words: dict[int, str],
-) -> tuple[dict[int, str], dict[int, str]]:
-    """Labels on the map by row, and entries of the key by row.
-
-    If all names fit, they are the labels, and there is no key. Otherwise numbers are the labels.
-    """
+) -> dict[int, str]:
+    """Labels on the map by row: names if all of them fit, otherwise numbers."""
     plain = [*map(str, numbers)]
     unnamed = {row: word for row, word in words.items() if numbers[row] not in texts}
-    if not texts:
-        return fitting_labels(centres, plain, words), {}
-    names = [texts.get(number, str(number)) for number in numbers]
-    if max(map(len, names)) <= _LETTERS:
-        placed = fitting_labels(centres, names, unnamed)
-        if len(placed) == len(names):
-            return placed, {}
-    entries = {
-        row: shortened(f"{number}  {texts[number]}", _LETTERS)
-        for row, number in enumerate(numbers)
-        if texts.get(number, str(number)) != str(number)
-    }
-    return fitting_labels(centres, plain, unnamed), entries
+    if texts:
+        names = [texts.get(number, str(number)) for number in numbers]
+        if max(map(len, names)) <= _LETTERS:
+            placed = fitting_labels(centres, names, unnamed)
+            if len(placed) == len(names):
+                return placed
+    return fitting_labels(centres, plain, unnamed if texts else words)
 
 
 def _size(n: int) -> float:
@@ -290,16 +318,10 @@ def fitting_labels(
     return texts
 
 
-def _draw_key(axes: Any, entries: Sequence[tuple[str, str]]) -> None:
-    """A dot and a text for each entry, in columns."""
-    rows = min(len(entries), _ROWS)
-    places = np.array([divmod(i, rows) for i in range(len(entries))], dtype=float)
-    columns = places[-1, 0] + 1
-    axes.set(xlim=(0, columns), ylim=(max(rows, 20), -0.5))
-    axes.set_axis_off()
-    axes.scatter(places[:, 0] + 0.04, places[:, 1], s=18, c=[c for c, _ in entries], linewidths=0)
-    for (column, row), (_, text) in zip(places, entries, strict=True):
-        axes.text(column + 0.08, row, text, fontsize=7.2, va="center", parse_math=False)
+def _dot(text: str, colour: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="", marker="o", markersize=5, color=colour, label=text)
 
 
 def _write(axes: Any, place: NDArray[np.float64], text: str, n: int) -> None:
@@ -317,13 +339,18 @@ def _write(axes: Any, place: NDArray[np.float64], text: str, n: int) -> None:
     )
 
 
-def _caption(clustering: Clustering, method: str | None, by: str) -> str:
+def _note(
+    clustering: Clustering, method: str | None, by: str, key: MapKey, crowded: bool
+) -> tuple[str, ...]:
     n, groups = len(clustering.images), plural(len(clustering.clusters), "cluster")
-    column = "cluster"
     if by == "theme":
-        column, groups = THEME, f"{groups} in {plural(len(clustering.themes), 'theme')}"
-    grey = clustering.images[column].fillna(-1) < 0
-    residual = f"; grey: in no {by}" if grey.any() else ""
+        groups = f"{groups} in {plural(len(clustering.themes), 'theme')}"
     later = joined_later(clustering.images)
     name = f"{_NAMES.get(method, method)}: " if method else ""
-    return f"{name}{plural(n, 'image')}, {groups}{residual}{later}"
+    coloured = len(key.colour_of)
+    largest = f"The {coloured} largest {by}s have a colour, smaller ones are grey"
+    return (
+        f"{name}{plural(n, 'image')}, {groups}{later}",
+        *([largest] if coloured < len(key.numbers) else []),
+        f"Labels: above the median of a {by}'s images{', where there is room' if crowded else ''}",
+    )

@@ -10,7 +10,7 @@ from ..finetune.predict import as_model
 from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import quote
-from .tiles import MOST_ROWS, draw_tiles, shortened
+from .tiles import MOST_ROWS, PictureRows, draw_tiles, shortened
 from .training import shown_split
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plot_mistakes(
     Returns
     -------
     matplotlib.figure.Figure
-        For each label a row of false positives and one of false negatives.
+        For each label a row of false positives and one of false negatives, and a note below.
 
     Raises
     ------
@@ -56,6 +56,11 @@ def plot_mistakes(
         If the model, label or split does not exist, there are no mistakes to show, or the
         file cannot be written.
     """
+    return draw_tiles(mistake_rows(model, split=split, label=label, n_images=n_images), out)
+
+
+def mistake_rows(model: Any, *, split: str | None, label: str | None, n_images: int) -> PictureRows:
+    """Check the arguments of :func:`plot_mistakes`, and choose its images."""
     model = as_model(model)
     split = shown_split(model, split)
     n_images = check_int("n_images", n_images, minimum=1, maximum=50)
@@ -83,7 +88,11 @@ def plot_mistakes(
     for row in rows:
         found = wrong[wrong["row"] == row]
         words[row] = shortened(found["label"].iloc[0], 16), _about(found, seen)
-    return draw_tiles(shown, "row", words, max(widest, _FEWEST), out)
+    note = (
+        "Rows: the label, the kind of mistake, and its number among the images on which it was "
+        "possible. Images: those about which the model was most certain, cropped to squares."
+    )
+    return PictureRows(shown, "row", words, max(widest, _FEWEST), note)
 
 
 def _about(found: Any, seen: Any) -> str:

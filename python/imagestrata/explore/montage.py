@@ -21,7 +21,7 @@ from ..validate import check_choice, check_idle, check_int, check_seed
 from ..verbs import public
 from ..wording import arg
 from .keywords import check_keywords
-from .tiles import MOST_ROWS, draw_tiles, shortened
+from .tiles import MOST_ROWS, PictureRows, draw_tiles, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 #: Number of terms beside a row, and number of letters of each.
 N_KEYWORDS, _LETTERS = 2, 15
+
+_ORDERS = {
+    "typical": "those with the highest silhouettes",
+    "atypical": "those with the lowest silhouettes",
+    "doubtful": "those with the smallest margins to another cluster",
+    "random": "drawn at random",
+}
 
 
 @public
@@ -77,14 +84,41 @@ def plot_montage(
     Returns
     -------
     matplotlib.figure.Figure
-        At 200 dots per inch an image is a square of 160 pixels. Without clusters the
-        residual is shown. A notebook shows and stores a smaller copy of at most a megabyte.
+        At 200 dots per inch an image is a square of 160 pixels. A note below says what the rows
+        are and which images they show. Without clusters the residual is shown. A notebook shows
+        and stores a smaller copy of at most a megabyte.
 
     Raises
     ------
     ImagestrataError
         If a cluster does not exist, or the file cannot be written.
     """
+    rows = montage_rows(
+        clustering,
+        n_clusters=n_clusters,
+        n_images=n_images,
+        clusters=clusters,
+        keywords=keywords,
+        order=order,
+        seed=seed,
+        labels=labels,
+    )
+    check_same_run(clustering.images, out, "montage")
+    return draw_tiles(rows, out)
+
+
+def montage_rows(
+    clustering: Clustering,
+    *,
+    n_clusters: int,
+    n_images: int,
+    clusters: Iterable[int] | None,
+    keywords: pd.DataFrame | None,
+    order: str,
+    seed: int,
+    labels: Mapping[int, str] | pd.DataFrame | None,
+) -> PictureRows:
+    """Check the arguments of :func:`plot_montage`, and choose its images."""
     check_clustering(clustering)
     n_clusters = check_int("n_clusters", n_clusters, minimum=1, maximum=MOST_ROWS)
     n_images = check_int("n_images", n_images, minimum=1, maximum=50)
@@ -101,7 +135,6 @@ def plot_montage(
         raise ImagestrataError(
             f"{arg('clusters')} must name between 1 and {MOST_ROWS} clusters, not {len(chosen)}."
         )
-    check_same_run(clustering.images, out, "montage")
     ranked = rank_images(clustering.images, chosen, order, seed)
     shown = ranked.groupby("cluster").head(n_images)
     sizes = clustering.images["cluster"].value_counts()
@@ -114,7 +147,17 @@ def plot_montage(
         about = about or [f"{size / len(clustering.images):.1%}"]
         words[number] = label_of(number, texts), "\n".join([plural(size, "image"), *about])
     above = {numbers[0]: name for name, numbers in headings.items()}
-    return draw_tiles(shown, "cluster", words, n_images, out, above)
+    note = _note(order, clusters is None, bool(terms))
+    return PictureRows(shown, "cluster", words, n_images, note, above)
+
+
+def _note(order: str, largest: bool, terms: bool) -> str:
+    about = "their first terms" if terms else "their share of all images"
+    which = "clusters, the largest first" if largest else "clusters"
+    return (
+        f"Rows: {which}, with their number of images and {about}. "
+        f"Images: {_ORDERS[order]}, cropped to squares."
+    )
 
 
 def _themes(clustering: Clustering, clusters: list[int]) -> dict[str, list[int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import pandas as pd
 
-from .figure import BRIGHT, MAIN, SOFT, figure
+from .figure import BRIGHT, MAIN, SOFT, figure, write_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,13 +69,16 @@ def draw_sweep(
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         axes.set_xlabel("Smallest size of a cluster" if of_sizes else "Number of clusters")
         said = [
-            *(f"knee at {k}" for k in circled.get("inertia", [])),
+            *(f"knee of the explained variance at {k}" for k in circled.get("inertia", [])),
             *(f"highest silhouette at {k}" for k in circled.get("silhouette", [])),
         ]
-        notes = [f"Circles: {', '.join(said)}"] if said else []
-        notes += [f"Dashed: {', '.join(map(str, mark))}"] if mark else []
-        drawn.text(0.99, 0.01, ". ".join(notes), ha="right", color=SOFT, fontsize=7.5)
-        drawn.tight_layout(h_pad=1.6, rect=(0, 0.02, 1, 1))
+        note = write_note(
+            drawn,
+            "Points: the values that were tried",
+            f"Circles: {', '.join(said)}" if said else None,
+            f"Dashed: {', '.join(map(str, mark))}" if mark else None,
+        )
+        drawn.tight_layout(h_pad=1.6, rect=(0, note, 1, 1))
     return drawn
 
 

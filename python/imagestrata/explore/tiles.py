@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +20,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
     from PIL import Image
 
 #: Pixels of a tile, between tiles, around them, for the words, and for a heading.
 TILE, GAP, MARGIN, LABELS, HEADING = 160, 8, 40, 200, 72
 DPI = 200
+#: Pixels of a line of the note below, and of a letter of it.
+NOTE, _NOTE_LETTER = 28, 11
 
 #: Number of letters of a line that fit beside the tiles in the largest and in the smallest size;
 #: longer names have two lines, of at most so many letters, and more room.
@@ -32,17 +37,11 @@ _FITTING, _NARROW, _WIDE = 7, 12, 26
 MOST_ROWS = 200
 
 
-def draw_tiles(
-    shown: pd.DataFrame,
-    by: str,
-    words: dict[Any, tuple[str, str]],
-    n_images: int,
-    out: str | os.PathLike[str] | None,
-    headings: Mapping[Any, str] | None = None,
-) -> Figure:
-    """Draw rows of images, with a name and a few words to the left of each row.
+@dataclass(frozen=True, eq=False)
+class PictureRows:
+    """Rows of pictures, from top to bottom.
 
-    Parameters
+    Attributes
     ----------
     shown : DataFrame
         ``image_id``, ``path``, and the column ``by`` with the row of each image.
@@ -51,20 +50,33 @@ def draw_tiles(
         Name and words for each value of that column, from top to bottom.
     n_images : int
         Largest number of images per row.
-    out : path or None
-        File for the figure.
-    headings : mapping, optional
+    note : str
+        What the rows and their images are.
+    headings : mapping
         Texts above some of the rows, by the value of these.
     """
+
+    shown: pd.DataFrame
+    by: str
+    words: dict[Any, tuple[str, str]]
+    n_images: int
+    note: str
+    headings: Mapping[Any, str] = field(default_factory=dict)
+
+
+def draw_tiles(rows: PictureRows, out: str | os.PathLike[str] | None) -> Figure:
+    """Draw rows of images, with a name and a few words to the left of each row."""
     from .photographs import Canvas, NotebookCanvas
 
+    words, headings = rows.words, rows.headings
     names = [_lines(name) for name, _ in words.values()]
     longest = max(len(line) for lines in names for line in lines)
     room = round(LABELS * max(1, longest / _NARROW))
-    headings = headings or {}
     tops = _tops([*words], headings)
-    canvas = _canvas(shown, by, tops, n_images, room)
-    height, width = canvas.shape[:2]
+    width = MARGIN + room + rows.n_images * (TILE + GAP) - GAP + MARGIN
+    note = textwrap.wrap(rows.note, (width - 2 * MARGIN) // _NOTE_LETTER)
+    canvas = _canvas(rows, tops, room, width, MARGIN + 12 + NOTE * len(note))
+    height = len(canvas)
     with figure(width / DPI, height / DPI, out, dpi=DPI) as drawn:
         axes = drawn.add_axes((0, 0, 1, 1))
         NotebookCanvas(drawn)
@@ -91,6 +103,10 @@ def draw_tiles(
             axes.text(
                 MARGIN, middle + 24, about, color=SOFT, fontsize=8.5, linespacing=1.4, **plain
             )
+        axes.text(
+            MARGIN, height - MARGIN, "\n".join(note), color=SOFT, fontsize=7, linespacing=1.4,
+            va="bottom", parse_math=False,
+        )  # fmt: skip
     return drawn
 
 
@@ -105,19 +121,24 @@ def _lines(name: str) -> list[str]:
     return textwrap.wrap(name, width, max_lines=2, placeholder="…") or [name]
 
 
-def _canvas(shown: pd.DataFrame, by: str, tops: Mapping[Any, int], n_images: int, room: int) -> Any:
+def _canvas(rows: PictureRows, tops: Mapping[Any, int], room: int, width: int, below: int) -> Any:
     """White pixels with the images in rows: height x width x 3, uint8."""
-    height = max(tops.values()) + TILE + MARGIN
-    width = MARGIN + room + n_images * (TILE + GAP) - GAP + MARGIN
+    height = max(tops.values()) + TILE + below
     canvas = np.full((height, width, 3), 255, dtype=np.uint8)
-    columns = shown.groupby(by).cumcount()
-    warn_of_small(shown, TILE)
-    tiles = make_all(tile, shown, False, "Tiles")
-    for value, column, picture in zip(shown[by], columns, tiles, strict=True):
+    columns = rows.shown.groupby(rows.by).cumcount()
+    for value, column, picture in zip(
+        rows.shown[rows.by], columns, make_tiles(rows.shown), strict=True
+    ):
         top = tops[value]
         left = MARGIN + room + column * (TILE + GAP)
-        canvas[top : top + TILE, left : left + TILE] = np.asarray(picture)
+        canvas[top : top + TILE, left : left + TILE] = picture
     return canvas
+
+
+def make_tiles(shown: pd.DataFrame, side: int = TILE) -> list[NDArray[np.uint8]]:
+    """The tile of each image, of shape (side, side, 3); warn of small images."""
+    warn_of_small(shown, min(side, TILE))
+    return [np.asarray(one) for one in make_all(partial(tile, side=side), shown, False, "Tiles")]
 
 
 def _tops(rows: Sequence[Any], headings: Mapping[Any, str]) -> dict[Any, int]:

@@ -11,7 +11,7 @@ from ..errors import ImagestrataError
 from ..validate import check_choice
 from ..verbs import public
 from ..wording import arg
-from .figure import BRIGHT, INK, MAIN, PALE, SOFT, figure
+from .figure import BRIGHT, INK, MAIN, PALE, SOFT, figure, write_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +48,9 @@ def plot_trace(
         "trace": three panels show for each iteration the images that remained; the clusters
         that were fitted and, in a second colour, the cohesive ones among them; and the mean
         size of the cohesive clusters. "searches": the goodness of fit of each number of clusters
-        that was tried on the sample of an iteration, with the number that was kept in orange. Up
-        to 36 iterations have a panel each; the lines of more share one panel, the later the
-        darker.
+        that was tried on the sample of an iteration, with an orange diamond at the number that was
+        kept. Up to 36 iterations have a panel each; the lines of more share one panel, the later
+        the darker.
 
     Returns
     -------
@@ -94,7 +94,14 @@ def plot_trace(
             axes.yaxis.set_major_formatter("{x:,.0f}")
             axes.tick_params(axis="x", length=0)
         drawn.align_ylabels()
-        drawn.tight_layout(h_pad=1.6)
+        note = write_note(
+            drawn,
+            "Cohesive clusters leave with their images, and the other images are clustered again",
+            "An iteration without a cohesive cluster has no mean size"
+            if trace["mean_size"].isna().any()
+            else None,
+        )
+        drawn.tight_layout(h_pad=1.6, rect=(0, note, 1, 1))
     return drawn
 
 
@@ -119,12 +126,14 @@ def _draw_searches(clustering: Clustering, out: str | os.PathLike[str] | None) -
         else:
             _draw_panels(panels, curves, n_columns)
         _set_ticks(panels[0], searches)
-        drawn.supxlabel("Number of clusters", y=0.015, color=SOFT, fontsize=8.5)
-        drawn.supylabel(criterion, x=0.015, color=SOFT, fontsize=8.5)
-        drawn.text(
-            0.99, 0.015, "Orange: the number that was kept", ha="right", color=SOFT, fontsize=7.5
+        note = write_note(
+            drawn,
+            "Points: the numbers of clusters that were tried",
+            "Orange diamonds: the numbers that were kept",
         )
-        drawn.tight_layout(h_pad=0.8, w_pad=0.6, rect=(0.01, 0.01, 1, 1))
+        drawn.supxlabel("Number of clusters", y=note + 0.01, va="bottom", color=SOFT, fontsize=8.5)
+        drawn.supylabel(criterion, x=0.015, color=SOFT, fontsize=8.5)
+        drawn.tight_layout(h_pad=0.8, w_pad=0.6, rect=(0.01, note, 1, 1))
     return drawn
 
 
@@ -159,7 +168,7 @@ def _share_a_panel(axes: Axes, curves: dict[int, pd.DataFrame]) -> None:
 def _draw_points(axes: Axes, curve: pd.DataFrame) -> None:
     kept = curve[curve["kept"]]
     axes.scatter(curve["k"], curve["fit"], s=5, color=MAIN, zorder=3)
-    axes.scatter(kept["k"], kept["fit"], s=22, color=BRIGHT, zorder=4)
+    axes.scatter(kept["k"], kept["fit"], s=30, marker="D", color=BRIGHT, zorder=4)
 
 
 def _set_ticks(axes: Axes, searches: pd.DataFrame) -> None:

@@ -15,12 +15,18 @@ from ..finetune.split import FOLD, SPLITS
 from ..validate import check_choice
 from ..verbs import public
 from ..wording import arg, quote
-from .figure import BRIGHT, INK, MAIN, SOFT, figure
+from .figure import BRIGHT, INK, MAIN, SOFT, figure, write_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_NAMES = {"train": "training", "val": "validation"}
+_SPLITS = {"train": "training", "val": "validation", "test": "test"}
+_NAMES = {"train": "Training", "val": "Validation"}
+#: Lines differ in colour and in type.
+_STYLES: dict[str, dict[str, Any]] = {
+    "train": {"color": MAIN, "linestyle": "-"},
+    "val": {"color": BRIGHT, "linestyle": (0, (4, 1.5))},
+}
 
 
 @public
@@ -48,36 +54,35 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
     from matplotlib.ticker import MaxNLocator
 
     models = _named(model)
-    with figure(6.5, 0.6 + 2.1 * len(models), out) as drawn:
+    with figure(6.5, 0.8 + 2.1 * len(models), out) as drawn:
         panels = drawn.subplots(len(models), 2, sharex="col", squeeze=False)
         for row, (name, one) in zip(panels, models.items(), strict=True):
             for axes, measure in zip(row, ("loss", "accuracy"), strict=True):
-                for split, colour in (("train", MAIN), ("val", BRIGHT)):
-                    _draw_course(axes, one, split, measure, colour)
+                for split, style in _STYLES.items():
+                    _draw_course(axes, one, split, measure, style)
                 axes.set_title(f"{name}: {measure}" if name else measure.capitalize())
             row[0].set_ylim(bottom=0)
             row[1].set_ylim(min(0.5, one.history["accuracy"].min()), 1)
-            if one.folds is not None:
-                row[0].annotate(
-                    "thin lines: folds\ndots: epochs that are kept", (1, 0.96),
-                    xycoords="axes fraction", color=SOFT, fontsize=7, va="top", ha="right",
-                )  # fmt: skip
-                continue
-            kept = one.training["best_epoch"]
-            for axes in row:
-                axes.axvline(kept, color=SOFT, linestyle=":", linewidth=0.9)
-            late = kept > one.history["epoch"].max() / 2
-            row[0].annotate(
-                f"epoch {kept} kept", (kept, 0.96), (-3 if late else 3, 0),
-                xycoords=("data", "axes fraction"), textcoords="offset points", color=SOFT,
-                fontsize=7, va="top", ha="right" if late else "left",
-            )  # fmt: skip
+            if one.folds is None:
+                for axes in row:
+                    kept = one.training["best_epoch"]
+                    axes.axvline(kept, color=SOFT, linestyle=":", linewidth=0.9)
         for axes in panels[-1]:
             axes.set_xlabel("Epoch")
             axes.set_xlim(0.7, max(one.history["epoch"].max() for one in models.values()) + 0.3)
             axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         panels[0][1].legend(loc="lower right")
-        drawn.tight_layout(h_pad=1.6)
+        with_folds = [one.folds is not None for one in models.values()]
+        note = write_note(
+            drawn,
+            None
+            if all(with_folds)
+            else "Dotted line: the epoch that is kept, with the lowest validation loss",
+            "Thin lines: folds, with a point at the epoch that is kept. Thick lines: their means"
+            if any(with_folds)
+            else None,
+        )
+        drawn.tight_layout(h_pad=1.6, rect=(0, note, 1, 1))
     return drawn
 
 
@@ -116,7 +121,7 @@ def plot_confusion(
     rows = -(-len(tables) // columns)
     n = max(len(names) for names, _ in tables.values())
     side = min(6.0, 1.5 + 0.36 * n) if n > 2 else 1.55
-    with figure(max(columns * side, 3.2), rows * side + 0.2, out) as drawn:
+    with figure(max(columns * side, 3.2), rows * side + 0.6, out) as drawn:
         panels = drawn.subplots(rows, columns, squeeze=False).ravel()
         for axes in panels[len(tables) :]:
             axes.set_axis_off()
@@ -136,9 +141,19 @@ def plot_confusion(
             axes.tick_params(length=0)
             if len(tables) > 1 or n == 2:
                 axes.set_title(label)
-            axes.set_xlabel("decision")
-            axes.set_ylabel("truth")
-        drawn.tight_layout()
+            axes.set_xlabel("Decision")
+            axes.set_ylabel("Label")
+        counted = "images, by out-of-fold predictions"
+        if split != FOLD:
+            counted = f"{_SPLITS[split]} images"
+        empty = any((counts == 0).any() for _, counts in tables.values())
+        note = write_note(
+            drawn,
+            f"Numbers: {counted}",
+            "Cells without a number have no image" if empty else None,
+            "Shade: share of the row",
+        )
+        drawn.tight_layout(rect=(0, note, 1, 1))
     return drawn
 
 
@@ -157,22 +172,25 @@ def no_split(model: FineTunedModel, split: str) -> ImagestrataError:
     )
 
 
-def _draw_course(axes: Any, model: FineTunedModel, split: str, measure: str, colour: str) -> None:
+def _draw_course(
+    axes: Any, model: FineTunedModel, split: str, measure: str, style: dict[str, Any]
+) -> None:
     """Draw the course of a measure; with folds, a thin line for each and a thick one for the mean.
 
     A dot marks the epoch that is kept for a fold.
     """
     seen = model.history[model.history["split"] == split]
     if model.folds is None:
-        axes.plot(seen["epoch"], seen[measure], color=colour, label=_NAMES[split])
+        axes.plot(seen["epoch"], seen[measure], **style, label=_NAMES[split])
         return
     for fold, course in seen.groupby("fold"):
-        axes.plot(course["epoch"], course[measure], color=colour, linewidth=0.6, alpha=0.45)
+        axes.plot(course["epoch"], course[measure], **style, linewidth=0.6, alpha=0.45)
         if split == "val":
             kept = course[course["epoch"] == model.training["best_epoch"][int(str(fold)) - 1]]
+            colour = style["color"]
             axes.plot(kept["epoch"], kept[measure], "o", color=colour, markersize=2.5, alpha=0.8)
     mean = seen.groupby("epoch")[measure].mean()
-    axes.plot(mean.index, mean, color=colour, label=f"{_NAMES[split]}, mean of folds")
+    axes.plot(mean.index, mean, **style, label=f"{_NAMES[split]}, mean of folds")
 
 
 def _named(model: Any) -> dict[str, FineTunedModel]:

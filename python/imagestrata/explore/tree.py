@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +13,12 @@ import numpy as np
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, rank_images
 from ..clustering.named import cluster_labels, label_of
 from ..clustering.themes import cut_tree, has_themes, names_of, pairs_of
-from ..corpus.pictures import make_all
-from ..corpus.small import warn_of_small
 from ..errors import ImagestrataError
 from ..validate import check_int
 from ..verbs import public
 from ..wording import verb
-from .figure import INK, SOFT, figure
-from .points import PALETTE
-from .tiles import DPI, shortened, tile
+from .figure import GROUPS, INK, SMALLER, SOFT, figure
+from .tiles import DPI, make_tiles, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,10 +31,10 @@ _WIDTH, _ROOT, _LEAF, _PICTURES = 7.0, 0.2, 2.2, 2.3
 _SIZES, _THEMES = 0.42, 1.15
 #: Height of a row, and that of many; between themes, above all rows and below.
 _ROW, _SMALL_ROW, _MANY = 0.34, 0.26, 40
-_BETWEEN, _ABOVE, _BELOW = 0.1, 0.15, 0.6
-#: Pixels of a picture, letters of the name of a cluster and of a line of that of a theme, and the
-#: height of such a line in inches.
-_PIXELS, _LETTERS, _WRAP, _LINE = 96, 26, 19, 0.125
+_BETWEEN, _ABOVE, _BELOW = 0.1, 0.15, 0.82
+#: Pixels of a picture, letters of the name of a cluster and of a line of that of a theme, the
+#: height of such a line in inches, and letters of a line of the note.
+_PIXELS, _LETTERS, _WRAP, _LINE, _NOTE = 96, 26, 19, 0.125, 115
 #: matplotlib draws at most 2^16 pixels in height.
 _MOST = 1000
 
@@ -78,6 +74,31 @@ def plot_themes(
         If the clusters were not grouped, or edited since; if there are more than 1,000; or if the
         file cannot be written.
     """
+    rows, shown, texts = themes_rows(clustering, n_images=n_images, labels=labels)
+    check_same_run(clustering.images, out, "themes")
+    width = _WIDTH + (n_images - 4) * rows.height
+    with figure(width, rows.bottom + _BELOW, out, dpi=DPI) as drawn:
+        from .photographs import NotebookCanvas
+
+        NotebookCanvas(drawn)
+        axes = drawn.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(rows.bottom + _BELOW, 0))
+        axes.set_axis_off()
+        _draw_tree(axes, clustering.tree, rows)
+        _draw_pictures(axes, shown, rows, n_images)
+        _write_names(axes, clustering, rows, texts, _PICTURES + n_images * rows.height)
+        _write_themes(axes, names_of(clustering), rows, width - _THEMES - 0.2)
+        axes.text(
+            _ROOT, rows.bottom + _BELOW - 0.08, _note(rows), color=SOFT, fontsize=6.5,
+            va="bottom", linespacing=1.3,
+        )  # fmt: skip
+    return drawn
+
+
+def themes_rows(
+    clustering: Clustering, *, n_images: int, labels: Mapping[int, str] | pd.DataFrame | None
+) -> tuple[TreeRows, pd.DataFrame, dict[int, str]]:
+    """Check the arguments of :func:`plot_themes`; return its rows, images and texts."""
     check_clustering(clustering)
     n_images = check_int("n_images", n_images, minimum=0, maximum=10)
     numbers = clustering.clusters["cluster"].astype(int).tolist()
@@ -94,27 +115,27 @@ def plot_themes(
         raise ImagestrataError(
             f"A figure has room for {_MOST:,} clusters, not {len(numbers):,}.",
         )
-    check_same_run(clustering.images, out, "themes")
     texts = cluster_labels(clustering, labels)
     rows = _rows(clustering, cut_tree(clustering.tree, numbers, 1)[0])
     shown = rank_images(clustering.images, rows.clusters).groupby("cluster").head(n_images)
-    width = _WIDTH + (n_images - 4) * rows.height
-    with figure(width, rows.bottom + _BELOW, out, dpi=DPI) as drawn:
-        from .photographs import NotebookCanvas
+    return rows, shown, texts
 
-        NotebookCanvas(drawn)
-        axes = drawn.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, width), ylim=(rows.bottom + _BELOW, 0))
-        axes.set_axis_off()
-        _draw_tree(axes, clustering.tree, rows)
-        _draw_pictures(axes, shown, rows, n_images)
-        _write_names(axes, clustering, rows, texts, _PICTURES + n_images * rows.height)
-        _write_themes(axes, names_of(clustering), rows, width - _THEMES - 0.2)
-    return drawn
+
+def _note(rows: TreeRows) -> str:
+    n_themes = len({*rows.themes})
+    cut = "Dashed line: where the tree was cut. " if n_themes > 1 else ""
+    grey = ""
+    if n_themes > len(GROUPS):
+        grey = f"The {len(GROUPS)} largest themes have a colour, smaller ones are grey. "
+    note = (
+        f"Two branches meet at the mean distance between their clusters. {cut}{grey}"
+        "Images: those with the highest silhouettes, cropped to squares."
+    )
+    return textwrap.fill(note, _NOTE)
 
 
 @dataclass(frozen=True)
-class _Rows:
+class TreeRows:
     """The clusters from top to bottom, their themes and places, and the height of a row."""
 
     clusters: list[int]
@@ -126,13 +147,16 @@ class _Rows:
     def bottom(self) -> float:
         return self.places[-1] + self.height / 2
 
+    def spaced(self, places: list[float]) -> TreeRows:
+        """The same rows at other places."""
+        return replace(self, places=places)
+
     def colour(self, theme: int) -> str:
-        """Neighbouring themes have different colours."""
-        order = [*dict.fromkeys(self.themes)]
-        return PALETTE[order.index(theme) % len(PALETTE)]
+        """The largest themes have a colour each, smaller ones are grey."""
+        return GROUPS[theme - 1] if theme <= len(GROUPS) else SMALLER
 
 
-def _rows(clustering: Clustering, clusters: list[int]) -> _Rows:
+def _rows(clustering: Clustering, clusters: list[int]) -> TreeRows:
     theme_of = pairs_of(clustering.clusters)
     themes = [theme_of[number] for number in clusters]
     height = _ROW if len(clusters) <= _MANY else _SMALL_ROW
@@ -141,10 +165,47 @@ def _rows(clustering: Clustering, clusters: list[int]) -> _Rows:
         place += _BETWEEN if theme != before else 0
         places.append(place)
         place += height
-    return _Rows(clusters, themes, places, height)
+    return TreeRows(clusters, themes, places, height)
 
 
-def _draw_tree(axes: Axes, tree: pd.DataFrame, rows: _Rows) -> None:
+@dataclass(frozen=True)
+class TreeLine:
+    """A line of the tree, between two heights at a place, or between two places at a height."""
+
+    heights: tuple[float, float]
+    places: tuple[float, float]
+    theme: int  # 0 for several
+
+
+def tree_lines(tree: pd.DataFrame, rows: TreeRows) -> list[TreeLine]:
+    """The lines of a tree whose leaves are the rows."""
+    #: Of each branch: its place, its height, and its theme.
+    ends = {
+        -number: (place, 0.0, theme)
+        for number, place, theme in zip(rows.clusters, rows.places, rows.themes, strict=True)
+    }
+    lines = []
+    for merge, left, right, height in tree[["merge", "left", "right", "height"]].itertuples(
+        index=False
+    ):
+        one, other = ends.pop(int(left)), ends.pop(int(right))
+        theme = one[2] if one[2] == other[2] else 0
+        for place, below, own in (one, other):
+            lines.append(TreeLine((below, float(height)), (place, place), own))
+        lines.append(TreeLine((float(height), float(height)), (one[0], other[0]), theme))
+        ends[int(merge)] = ((one[0] + other[0]) / 2, float(height), theme)
+    return lines
+
+
+def height_of_cut(tree: pd.DataFrame, n_themes: int) -> float | None:
+    """The height at which the tree was cut into so many themes; None for one theme."""
+    if n_themes < 2:
+        return None
+    heights = [0.0, *tree["height"]]
+    return float(heights[-n_themes] + heights[1 - n_themes]) / 2
+
+
+def _draw_tree(axes: Axes, tree: pd.DataFrame, rows: TreeRows) -> None:
     from matplotlib.ticker import MaxNLocator
 
     if tree.empty:
@@ -154,27 +215,13 @@ def _draw_tree(axes: Axes, tree: pd.DataFrame, rows: _Rows) -> None:
     def across(height: float) -> float:
         return _LEAF - (_LEAF - _ROOT) * height / highest
 
-    #: Of each branch: its place, its height, and its theme (0 for several).
-    ends = {
-        -number: (place, 0.0, theme)
-        for number, place, theme in zip(rows.clusters, rows.places, rows.themes, strict=True)
-    }
-    for merge, left, right, height in tree[["merge", "left", "right", "height"]].itertuples(
-        index=False
-    ):
-        one, other = ends.pop(int(left)), ends.pop(int(right))
-        theme = one[2] if one[2] == other[2] else 0
-        colour = rows.colour(theme) if theme else SOFT
-        for place, below, own in (one, other):
-            side = rows.colour(own) if own else SOFT
-            axes.plot([across(below), across(height)], [place, place], color=side, linewidth=1)
-        axes.plot([across(height)] * 2, [one[0], other[0]], color=colour, linewidth=1)
-        ends[int(merge)] = ((one[0] + other[0]) / 2, float(height), theme)
+    for line in tree_lines(tree, rows):
+        colour = rows.colour(line.theme) if line.theme else SOFT
+        axes.plot([*map(across, line.heights)], line.places, color=colour, linewidth=1)
     bottom = rows.bottom + 0.12
-    n_themes = len({*rows.themes})
-    if n_themes > 1:
-        heights = [0.0, *tree["height"]]
-        cut = across((heights[-n_themes] + heights[1 - n_themes]) / 2)
+    height = height_of_cut(tree, len({*rows.themes}))
+    if height is not None:
+        cut = across(height)
         axes.plot([cut, cut], [_ABOVE, bottom], color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
     axes.plot([_ROOT, _LEAF], [bottom, bottom], color=SOFT, linewidth=0.7)
     for tick in MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(0, highest):
@@ -188,16 +235,15 @@ def _draw_tree(axes: Axes, tree: pd.DataFrame, rows: _Rows) -> None:
     )  # fmt: skip
 
 
-def _draw_pictures(axes: Axes, shown: pd.DataFrame, rows: _Rows, n_images: int) -> None:
+def _draw_pictures(axes: Axes, shown: pd.DataFrame, rows: TreeRows, n_images: int) -> None:
     if not n_images:
         return
-    warn_of_small(shown, _PIXELS)
-    tiles = make_all(partial(tile, side=_PIXELS), shown, False, "Pictures")
+    tiles = make_tiles(shown, _PIXELS)
     side = 0.92 * rows.height
     place_of = dict(zip(rows.clusters, rows.places, strict=True))
     pictures: dict[int, list[NDArray[Any]]] = {}
     for number, picture in zip(shown["cluster"], tiles, strict=True):
-        pictures.setdefault(int(number), []).append(np.asarray(picture))
+        pictures.setdefault(int(number), []).append(picture)
     for number, row in pictures.items():
         gap = np.full((_PIXELS, round(_PIXELS * (rows.height / side - 1)), 3), 255, np.uint8)
         strip = np.hstack([part for picture in row for part in (picture, gap)][:-1])
@@ -210,7 +256,7 @@ def _draw_pictures(axes: Axes, shown: pd.DataFrame, rows: _Rows, n_images: int) 
 
 
 def _write_names(
-    axes: Axes, clustering: Clustering, rows: _Rows, texts: Mapping[int, str], left: float
+    axes: Axes, clustering: Clustering, rows: TreeRows, texts: Mapping[int, str], left: float
 ) -> None:
     """The size and the name of each cluster."""
     sizes = dict(zip(clustering.clusters["cluster"], clustering.clusters["size"], strict=True))
@@ -224,7 +270,7 @@ def _write_names(
               fontsize=7)  # fmt: skip
 
 
-def _write_themes(axes: Axes, names: Mapping[int, str], rows: _Rows, left: float) -> None:
+def _write_themes(axes: Axes, names: Mapping[int, str], rows: TreeRows, left: float) -> None:
     """A bar beside the clusters of each theme, and its name."""
     for theme in dict.fromkeys(rows.themes):
         inside = [p for p, t in zip(rows.places, rows.themes, strict=True) if t == theme]

@@ -14,7 +14,7 @@ from ..validate import check_int
 from ..validation.tuning import Tuning
 from ..verbs import public
 from ..wording import arg, kind_of, verb
-from .figure import BRIGHT, INK, MAIN, figure
+from .figure import BRIGHT, INK, MAIN, distinct, figure, write_note
 from .sweep import draw_sweep, is_sweep
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def plot_tuning(
     Returns
     -------
     matplotlib.figure.Figure
-        8.5 x 4.2 inches with two axes; for a sweep 6.5 x 6 inches with three.
+        8.5 x 4.4 inches with two axes; for a sweep 6.5 x 6 inches with three.
 
     Raises
     ------
@@ -88,10 +88,11 @@ def plot_tuning(
     rows = {name: table.set_index("candidate") for name, table in tuned.results.groupby("measure")}
     decides = rows[measure]
     best = tuned.summary["candidate"].item()
-    with figure(8.5, 4.2, out) as drawn:
+    colours = distinct(decides["encoder"].nunique(), _COLOURS)
+    with figure(8.5, 4.4, out) as drawn:
         left, right = drawn.subplots(1, 2)
         for number, (encoder, of_one) in enumerate(decides.groupby("encoder", sort=False)):
-            colour, marker = _COLOURS[number % len(_COLOURS)], _MARKERS[number % len(_MARKERS)]
+            colour, marker = colours[number], _MARKERS[number % len(_MARKERS)]
             own, other = of_one[~of_one["baseline"]], of_one[of_one["baseline"]]
             recall, precision = (rows[name].loc[own.index] for name in ("recall", "precision"))
             _points(left, recall["estimate"], precision, colour, marker, across=recall)
@@ -107,9 +108,17 @@ def plot_tuning(
             axes.grid(visible=True, axis="both")
             axes.margins(0.06)
         left.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
-        right.set(xlabel="Clusters", ylabel=_NAMES[measure], title="Against baselines (hollow)")
-        drawn.legend(loc="lower center", ncols=4)
-        drawn.tight_layout(w_pad=2.5, rect=(0, 0.07, 1, 1))
+        right.set(xlabel="Clusters", ylabel=_NAMES[measure], title="Against baselines")
+        note = write_note(
+            drawn,
+            "Points: the candidates",
+            "Lines: 95% intervals",
+            "Circle: the best candidate",
+            "Hollow points: baselines" if decides["baseline"].any() else None,
+        )
+        drawn.legend(loc="lower center", ncols=4, bbox_to_anchor=(0.5, note))
+        n_rows = -(-len(colours) // 4)
+        drawn.tight_layout(w_pad=2.5, rect=(0, note + 0.06 * n_rows, 1, 1))
     return drawn
 
 
