@@ -33,3 +33,7 @@ store(quietly(rating_reliability(golden_ratings())), "reliability")
 store(golden_shares(), "shares")
 store(golden_share_ratings(), "share-ratings")
 store(golden_share_models(golden_shares(), golden_share_ratings()), "share-models")
+
+# Tables for papers, from the means and gaps above.
+fixture <- file.path("tests", "fixtures", "paper-tables.txt")
+writeLines(enc2utf8(paper_tables()), fixture, useBytes = TRUE)

@@ -78,6 +78,7 @@ _PUBLIC = {
     "rating_means": "ratings.estimates",
     "rating_gaps": "ratings.estimates",
     "rating_weights": "ratings.estimates",
+    "rating_table": "ratings.table",
     "link_posts": "posts.link",
     "topic_model": "posts.model",
     "topic_effects": "posts.model",

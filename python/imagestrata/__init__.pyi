@@ -74,6 +74,7 @@ from .posts.read import read_posts as read_posts
 from .ratings.estimates import rating_gaps as rating_gaps
 from .ratings.estimates import rating_means as rating_means
 from .ratings.estimates import rating_weights as rating_weights
+from .ratings.table import rating_table as rating_table
 from .sampling.assign import assign_annotators as assign_annotators
 from .sampling.costs import costs as costs
 from .sampling.pairs import sample_pairs as sample_pairs
@@ -179,6 +180,7 @@ __all__ = [
     "propose_names",
     "rating_gaps",
     "rating_means",
+    "rating_table",
     "rating_weights",
     "read_labels",
     "read_pairs",

@@ -325,3 +325,28 @@ golden_share_models <- function(posts, ratings) {
     dplyr::left_join(tibble::add_column(found, case = case, .before = 1), line, by = "outcome")
   }))
 }
+
+# Tables for papers from the golden means and gaps, as lines of text that Python's test writes too.
+paper_tables <- function() {
+  one <- function(table, variance) {
+    kept <- table$variance == variance & table$weight == "cluster"
+    if ("adjust" %in% names(table)) kept <- kept & table$adjust == "holm"
+    table[kept, ]
+  }
+  means <- one(read_golden("means"), "two-way")
+  gaps <- one(read_golden("gaps"), "respondent")
+  months <- dplyr::bind_rows(May = means, June = means, .id = "month")
+  months$estimate[1:3] <- c(NA, -0.001, -2)
+  tables <- list(
+    rating_table(means),
+    rating_table(means, level = "item", uncertainty = "standard error", digits = 3),
+    rating_table(gaps, labels = c(angry = "Angry")),
+    rating_table(gaps[c(1, 1, 2), ], uncertainty = "standard error"),
+    rating_table(months, labels = c(June = "6")),
+    rating_table(dplyr::filter(means, group == "Democrat") |> dplyr::mutate(group = NULL))
+  )
+  unlist(lapply(tables, function(table) {
+    lines <- do.call(paste, c(plain_tibble(table), sep = " | "))
+    c(attr(table, "caption"), paste(names(table), collapse = " | "), lines, attr(table, "note"), "")
+  }))
+}

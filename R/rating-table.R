@@ -1,0 +1,475 @@
+#' Make a table for a paper from means, gaps or models of ratings
+#'
+#' Writes estimates as a journal prints them: a row for each item and dimension, numbers with their
+#' intervals or standard errors, and a note that states weights, errors and numbers of ratings. The
+#' table knits itself, in the format of the document, and can be saved for Word or LaTeX.
+#'
+#' @param estimates The result of [rating_means()], [rating_gaps()] or [rating_model()], or some rows
+#'   of the first two.
+#' @param level `"dimension"` or `"item"`, for rows of one level; `NULL` for all. A model with more
+#'   than six items and dimensions needs one of them, or fewer items, to fit on a page.
+#' @param uncertainty What stands beside an estimate: `"interval"` or `"standard error"`.
+#' @param digits Decimals of estimates.
+#' @param labels Other texts for rows and columns: by name, as `c(groupRepublican = "Republican",
+#'   scared = "Afraid")`.
+#' @param to `NULL` returns the table. `"markdown"`, `"latex"` and `"html"` return text with
+#'   the note, by [knitr::kable()]. `"gt"` returns a table of the gt package.
+#' @param out A file to write. Its extension gives the format: `.docx` (Word, by pandoc, which
+#'   comes with RStudio), `.md`, `.tex` (for the package booktabs) or `.html`.
+#' @param overwrite Replace an existing file?
+#' @inheritParams scan_images
+#'
+#' @details **Means** have a column for each group, the first column of `by`. More than six groups,
+#' such as clusters, have a row each instead. **Gaps** have a row each, with p values as they were
+#' adjusted. **Models** have a row for each term, and a column for each item or dimension.
+#'
+#' Numbers of ratings, respondents and images are those of the rows: smallest and largest.
+#'
+#' @returns A tibble of texts that prints and knits with its caption and note (`attr(x, "note")`);
+#'   with `to`, a string or a table of gt; with `out`, the path, invisibly. Items that could not
+#'   be estimated have a dash.
+#' @family ratings
+#' @export
+#' @examples
+#' simulated_ratings |>
+#'   rating_means() |>
+#'   rating_table(level = "dimension")
+#'
+#' gaps <- rating_gaps(simulated_ratings)
+#' cat(rating_table(gaps, level = "dimension", to = "markdown"))
+rating_table <- function(estimates,
+                         level = NULL,
+                         uncertainty = "interval",
+                         digits = 2,
+                         labels = NULL,
+                         to = NULL,
+                         out = NULL,
+                         overwrite = FALSE,
+                         ...) {
+  check_dots(...)
+  call <- rlang::current_env()
+  if (!is.null(level)) {
+    check_choice(level, "level", c("dimension", "item"), call)
+  }
+  check_choice(uncertainty, "uncertainty", c("interval", "standard error"), call)
+  digits <- check_count(digits, "digits")
+  labels <- check_table_labels(labels)
+  if (!is.null(to)) {
+    check_choice(to, "to", c("markdown", "latex", "html", "gt"), call)
+  }
+  check_unused(!is.null(out), "out", overwrite = if (!missing(overwrite)) overwrite)
+  out <- check_table_file(out, overwrite)
+  write <- list(uncertainty = uncertainty, digits = digits, labels = labels)
+  table <- if (inherits(estimates, "imagestrata_rating_model")) {
+    table_of_model(estimates, level, write)
+  } else {
+    check_estimates(estimates, "estimates", "rating_means", c("estimate", "std.error"))
+    table_of_estimates(rows_of_level(plain_by(estimates), level), write)
+  }
+  if (!is.null(out)) {
+    write_paper_table(table, out)
+    cli::cli_inform(c("v" = "Table: {.file {out}}"))
+    return(invisible(out))
+  }
+  if (is.null(to)) table else render_table(table, to)
+}
+
+check_table_labels <- function(labels, call = rlang::caller_env()) {
+  if (!is.null(labels) && (!is.character(labels) || !rlang::is_named(labels))) {
+    abort_imagestrata(
+      "{.arg labels} must be texts by name, such as {.code c(scared = \"Afraid\")}, not
+       {seen(labels)}.",
+      call = call
+    )
+  }
+  labels
+}
+
+table_formats <- c(docx = "docx", md = "markdown", tex = "latex", html = "html")
+
+check_table_file <- function(out, overwrite, call = rlang::caller_env()) {
+  check_flag(overwrite, "overwrite", call)
+  out <- check_path(out, "out", null = TRUE, call = call)
+  if (is.null(out)) {
+    return(NULL)
+  }
+  extension <- tolower(tools::file_ext(out))
+  if (!extension %in% names(table_formats)) {
+    abort_imagestrata(
+      "{.arg out} must end in {.or {.val {paste0('.', names(table_formats))}}}, not
+       {.val {basename(out)}}.",
+      call = call
+    )
+  }
+  if (file.exists(out) && !overwrite) {
+    abort_imagestrata(
+      "{.file {out}} exists.",
+      hint = "Choose another name, or replace it with {.code overwrite = TRUE}.",
+      call = call
+    )
+  }
+  if (!dir.exists(dirname(out))) {
+    abort_imagestrata("The folder {.file {dirname(out)}} of {.arg out} does not exist.", call = call)
+  }
+  out
+}
+
+# Estimates with the columns of `by` as an attribute that filtering keeps.
+plain_by <- function(estimates) {
+  by <- by_of(estimates)
+  structure(plain_tibble(estimates), by = by)
+}
+
+rows_of_level <- function(rows, level, call = rlang::caller_env()) {
+  by <- attr(rows, "by")
+  if (!is.null(level)) {
+    rows <- rows[rows$level == level, ]
+  }
+  if (nrow(rows) == 0) {
+    abort_imagestrata("{.arg estimates} has no {.val {level}} to show.", call = call)
+  }
+  structure(rows, by = by)
+}
+
+# ---- Means and gaps ---------------------------------------------------------------------
+
+table_of_estimates <- function(rows, write, call = rlang::caller_env()) {
+  by <- attr(rows, "by")
+  gaps <- "contrast" %in% names(rows)
+  stub <- tibble::tibble(Item = relabel(row_labels(rows), rows$item, write$labels))
+  further <- by
+  wide <- !gaps && length(by) > 0 && length(unique(rows[[by[1]]])) <= 6
+  if (wide) further <- by[-1]
+  for (name in further) {
+    stub[[relabel(sentence(name), name, write$labels)]] <- value_labels(rows, name, write$labels)
+  }
+  if (length(unique(rows[["method"]])) > 1) stub$Method <- rows$method
+  if (wide) {
+    groups <- sort(unique(rows[[by[1]]]))
+    cells <- cells_of(rows, write)
+    unit <- c("level", "item", further, intersect("method", names(rows)))
+    key <- number_rows(plain_tibble(rows)[unit])
+    first <- !duplicated(key)
+    table <- stub[first, ]
+    for (i in seq_along(groups)) {
+      header <- relabel(as.character(groups[i]), as.character(groups[i]), write$labels)
+      at <- rows[[by[1]]] %in% groups[i]
+      text <- cells[at][match(key[first], key[at])]
+      check_header(header, names(table), call)
+      table[[header]] <- ifelse(is.na(text), dash, text)
+    }
+  } else {
+    table <- dplyr::bind_cols(stub, columns_of(rows, write, gaps))
+  }
+  new_paper_table(table, table_caption(rows, gaps), table_note(rows, write, wide, table))
+}
+
+check_header <- function(header, known, call) {
+  if (header %in% known) {
+    abort_imagestrata(
+      "Two columns of the table would be called {.val {header}}.",
+      hint = "Give one of them another name with {.arg labels}.",
+      call = call
+    )
+  }
+}
+
+# Estimates, intervals or errors, and p values in columns of their own.
+columns_of <- function(rows, write, gaps) {
+  table <- tibble::tibble(.rows = nrow(rows))
+  if (gaps && length(unique(rows$contrast)) > 1) {
+    table$Contrast <- relabel(rows$contrast, rows$contrast, write$labels)
+  }
+  table[[if (gaps) "Gap" else "Mean"]] <- decimals(rows$estimate, write$digits)
+  if (write$uncertainty == "interval") {
+    table[[paste0(percent_of(level_of(rows)), "interval")]] <- interval_text(rows, write$digits)
+  } else {
+    table[["Standard error"]] <- decimals(rows$std.error, write$digits)
+  }
+  if (gaps) {
+    table$p <- p_text(rows[["p.adjusted"]] %||% rows$p.value)
+  }
+  table
+}
+
+cells_of <- function(rows, write) {
+  beside <- if (write$uncertainty == "interval") {
+    interval_text(rows, write$digits)
+  } else {
+    paste0("(", decimals(rows$std.error, write$digits), ")")
+  }
+  ifelse(
+    is.na(rows$estimate), dash,
+    paste(decimals(rows$estimate, write$digits), ifelse(is.na(rows$std.error), dash, beside))
+  )
+}
+
+interval_text <- function(rows, digits) {
+  text <- paste0(
+    "[", decimals(rows$conf.low, digits), ", ", decimals(rows$conf.high, digits), "]"
+  )
+  ifelse(is.na(rows$conf.low), dash, text)
+}
+
+dash <- "\u2013"
+
+# Rounded numbers with a minus sign; no "-0.00".
+decimals <- function(x, digits) {
+  text <- formatC(abs(x), format = "f", digits = digits)
+  below <- !is.na(x) & x < 0 & grepl("[1-9]", text)
+  ifelse(is.na(x), dash, paste0(ifelse(below, "\u2212", ""), text))
+}
+
+p_text <- function(p) {
+  text <- sub("^0", "", formatC(p, format = "f", digits = 3))
+  ifelse(is.na(p), dash, ifelse(p < 0.001, "<.001", text))
+}
+
+# Other texts for values, by the names that users know.
+relabel <- function(text, name, labels) {
+  if (is.null(labels)) {
+    return(text)
+  }
+  given <- unname(labels[as.character(name)])
+  ifelse(is.na(given), text, given)
+}
+
+value_labels <- function(rows, name, labels) {
+  value <- as.character(rows[[name]])
+  if (name == "cluster") {
+    texts <- c(labels[names(labels) %in% value], names_of_clusters(rows))
+    return(label_clusters(rows$cluster, texts[!duplicated(names(texts))]))
+  }
+  relabel(value, value, labels)
+}
+
+# The confidence level, which the columns tell: width = 2 t(level, df) * std.error.
+level_of <- function(rows) {
+  known <- which(!is.na(rows$std.error) & rows$std.error > 0 & !is.na(rows$conf.high))[1]
+  if (is.na(known)) {
+    return(NA_real_)
+  }
+  half <- (rows$conf.high[known] - rows$conf.low[known]) / 2 / rows$std.error[known]
+  signif(2 * stats::pt(half, rows$df[known]) - 1, 6)
+}
+
+percent_of <- function(level) {
+  if (is.na(level)) "" else paste0(format(100 * level, digits = 4), "% ")
+}
+
+# ---- Models -----------------------------------------------------------------------------
+
+table_of_model <- function(model, level, write, call = rlang::caller_env()) {
+  terms <- rows_of_level(plain_tibble(tidy(model)), level, call)
+  measures <- dplyr::distinct(terms, .data$level, .data$item, .data$dimension)
+  if (nrow(measures) > 6) {
+    abort_imagestrata(
+      "A model of {nrow(measures)} items and dimensions is too wide for a table: six fit on a
+       page.",
+      hint = "Use {.code level = \"dimension\"}, or name items in the formula:
+              {.code c({measures$item[1]}, {measures$item[2]}) ~ ...}.",
+      call = call
+    )
+  }
+  names <- unique(terms$term)
+  shown <- gsub(":", " \u00d7 ", gsub("`", "", names, fixed = TRUE), fixed = TRUE)
+  shown[names == "(Intercept)"] <- "Intercept"
+  fit <- plain_tibble(glance(model))
+  counts <- c("Ratings" = "n_ratings", "Respondents" = "n_respondents", "Images" = "n_images")
+  table <- tibble::tibble(Term = c(relabel(shown, names, write$labels), names(counts)))
+  for (i in seq_len(nrow(measures))) {
+    own <- terms[match_measures(terms, cbind(measures[i, ], y = 1)) %in% 1, ]
+    line <- fit[match_measures(fit, measures[i, ]) %in% 1, ]
+    header <- relabel(row_labels(measures[i, ]), measures$item[i], write$labels)
+    cells <- cells_of(own, write)[match(names, own$term)]
+    numbers <- vapply(counts, \(count) comma(line[[count]]), "")
+    check_header(header, names(table), call)
+    table[[header]] <- c(ifelse(is.na(cells), dash, cells), numbers)
+  }
+  terms <- dplyr::bind_cols(terms, fit[1, intersect(
+    c("weight", "respondent_weight", "variance", "method"), setdiff(names(fit), names(terms))
+  )])
+  beside <- table_note(terms, write, TRUE, table, what = "Coefficients")
+  new_paper_table(table, "Linear models of ratings", beside)
+}
+
+# ---- Notes ------------------------------------------------------------------------------
+
+table_caption <- function(rows, gaps) {
+  by <- attr(rows, "by")
+  one <- if (gaps) unique(rows$contrast)
+  paste0(
+    if (gaps) "Gaps between mean ratings" else "Mean ratings",
+    if (length(one) == 1) paste0(": ", gsub(" - ", " \u2212 ", one, fixed = TRUE)),
+    if (length(by) > 0) paste(" by", and_words(gsub("_", " ", by)))
+  )
+}
+
+error_words <- c(
+  "two-way" = "standard errors allow for respondents and for images within clusters",
+  respondent = "standard errors allow for respondents",
+  image = "standard errors allow for images only",
+  "mixed model" = "estimates are shrunken by a mixed model"
+)
+
+table_note <- function(rows, write, wide, table, what = NULL) {
+  gaps <- "contrast" %in% names(rows)
+  what <- what %||% if (gaps) "Gaps" else "Means"
+  beside <- if (write$uncertainty == "interval") {
+    paste0(percent_of(level_of(rows)), "intervals")
+  } else {
+    "standard errors"
+  }
+  only <- function(name) if (one_of_a_kind(rows[[name]])) as.character(rows[[name]][1])
+  weighted <- only("respondent_weight")
+  adjusted <- c(holm = "Holm's method", BH = "the method of Benjamini and Hochberg")
+  adjust <- only("adjust")
+  parts <- c(
+    paste0(
+      what, " with ", beside,
+      if (wide) if (write$uncertainty == "interval") " in brackets" else " in parentheses"
+    ),
+    if (!is.null(only("weight"))) what_counts[[only("weight")]],
+    if (!is.null(weighted) && !is.na(weighted)) paste("respondents are weighted by", weighted),
+    if (isTRUE(only("variance") %in% names(error_words))) error_words[[only("variance")]],
+    if (gaps && !is.null(adjust)) {
+      if (adjust == "none") {
+        "p values are not adjusted"
+      } else {
+        paste("p values are adjusted by", adjusted[[adjust]])
+      }
+    },
+    if ("corrected" %in% rows[["method"]]) "corrected by predictions of all images"
+  )
+  numbers <- counts_text(rows, what)
+  shortage <- any(vapply(table, \(x) any(grepl(dash, x, fixed = TRUE)), NA))
+  paste0(
+    paste(parts, collapse = "; "), ".",
+    if (length(unique(rows$level)) > 1) {
+      " Dimensions, in capitals, are the means of the items that follow them."
+    },
+    numbers,
+    if (shortage) paste0(" ", dash, ": cannot be estimated.")
+  )
+}
+
+counts_text <- function(rows, what) {
+  found <- intersect(c("n_ratings", "n_respondents", "n_images", "n_clusters"), names(rows))
+  found <- found[vapply(found, \(name) !all(is.na(rows[[name]])), NA)]
+  if (length(found) == 0) {
+    return("")
+  }
+  texts <- vapply(found, function(name) {
+    ends <- unique(range(rows[[name]], na.rm = TRUE))
+    noun <- sub("n_", "", name)
+    if (ends[length(ends)] == 1) noun <- sub("s$", "", noun)
+    paste(paste(vapply(ends, comma, ""), collapse = " to "), noun)
+  }, "")
+  one <- sub("s$", "", what)
+  places <- if (length(texts) < 3) and_words(texts) else {
+    paste0(paste(texts[-length(texts)], collapse = ", "), " and ", texts[length(texts)])
+  }
+  paste0(" Each ", tolower(one), " rests on ", places, ".")
+}
+
+# ---- Rendering --------------------------------------------------------------------------
+
+new_paper_table <- function(table, caption, note) {
+  structure(
+    tibble::new_tibble(table, nrow = nrow(table), class = "imagestrata_paper_table"),
+    caption = caption, note = note
+  )
+}
+
+#' @export
+print.imagestrata_paper_table <- function(x, ...) {
+  rlang::check_installed("knitr", "to print tables for papers.")
+  cat(attr(x, "caption"), "", knitr::kable(plain_tibble(x), "simple", align = align_of(x)), "",
+    strwrap(attr(x, "note")),
+    sep = "\n"
+  )
+  invisible(x)
+}
+
+#' @exportS3Method knitr::knit_print
+knit_print.imagestrata_paper_table <- function(x, ...) {
+  knitr::asis_output(render_table(x, if (knitr::is_latex_output()) "latex" else "markdown"))
+}
+
+align_of <- function(table) {
+  texts <- c("Item", "Term", "Contrast", "Method")
+  numbers <- vapply(table, \(x) all(grepl(paste0("^([[(\u2212<.0-9]|", dash, ")"), x)), NA)
+  ifelse(numbers & !names(table) %in% texts, "c", "l")
+}
+
+render_table <- function(table, format) {
+  caption <- attr(table, "caption")
+  note <- attr(table, "note")
+  if (format == "gt") {
+    rlang::check_installed("gt", "for tables of gt.")
+    found <- gt::tab_header(gt::gt(plain_tibble(table)), title = caption)
+    return(gt::tab_source_note(found, note))
+  }
+  rlang::check_installed("knitr", "to write tables for papers.")
+  cells <- plain_tibble(table)
+  align <- align_of(table)
+  if (format == "markdown") {
+    cells[] <- lapply(cells, escape_markdown)
+    names(cells) <- escape_markdown(names(cells))
+    lines <- knitr::kable(cells, "pipe", align = align)
+    return(paste0(
+      "Table: ", escape_markdown(caption), "\n\n", paste(lines, collapse = "\n"), "\n\n*Note.* ",
+      escape_markdown(note), "\n"
+    ))
+  }
+  if (format == "html") {
+    body <- knitr::kable(cells, "html", align = align, caption = caption)
+    note <- paste0("<p><em>Note.</em> ", escape_html(note), "</p>")
+    return(paste0(paste(body, collapse = "\n"), "\n", note, "\n"))
+  }
+  body <- knitr::kable(cells, "latex", align = align, booktabs = TRUE, linesep = "")
+  latex <- function(text) gsub("\u2212", "$-$", gsub("\u00d7", "$\\times$", text, fixed = TRUE),
+    fixed = TRUE
+  )
+  body <- latex(gsub(dash, "--", paste(body, collapse = "\n"), fixed = TRUE))
+  words <- function(text) latex(gsub(dash, "--", escape_latex(text), fixed = TRUE))
+  paste0(
+    "\\begin{table}\n\\centering\n\\caption{", words(caption), "}\n", trimws(body),
+    "\n\n\\smallskip\n\\parbox{\\linewidth}{\\footnotesize \\emph{Note.} ", words(note),
+    "}\n\\end{table}\n"
+  )
+}
+
+escape_markdown <- function(text) gsub("([\\\\`*_|<>#$~^])", "\\\\\\1", text)
+
+escape_html <- function(text) {
+  text <- gsub("&", "&amp;", text, fixed = TRUE)
+  gsub(">", "&gt;", gsub("<", "&lt;", text, fixed = TRUE), fixed = TRUE)
+}
+
+escape_latex <- function(text) {
+  text <- gsub("([#$%&_{}])", "\\\\\\1", text)
+  gsub("<", "\\textless{}", text, fixed = TRUE)
+}
+
+# Word by pandoc from markdown; other files are the text itself.
+write_paper_table <- function(table, out, call = rlang::caller_env()) {
+  format <- table_formats[[tolower(tools::file_ext(out))]]
+  text <- render_table(table, if (format == "docx") "markdown" else format)
+  if (format != "docx") {
+    writeLines(enc2utf8(text), out, useBytes = TRUE)
+    return()
+  }
+  rlang::check_installed("rmarkdown", "to write tables for Word.", call = call)
+  if (!rmarkdown::pandoc_available()) {
+    abort_imagestrata(
+      "Tables for Word are made by pandoc, which is not there.",
+      hint = "Install pandoc (RStudio has it), or write {.val .html}, which Word opens.",
+      call = call
+    )
+  }
+  source <- tempfile(fileext = ".md")
+  on.exit(unlink(source))
+  writeLines(enc2utf8(text), source, useBytes = TRUE)
+  rmarkdown::pandoc_convert(source, to = "docx", from = "markdown", output = out)
+}

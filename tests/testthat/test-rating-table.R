@@ -1,0 +1,86 @@
+test_that("tables for papers are those of Python", {
+  expected <- readLines(test_path("..", "fixtures", "paper-tables.txt"), encoding = "UTF-8")
+  expect_equal(paper_tables(), expected)
+})
+
+# Two groups and two items, by hand.
+small_means <- function() {
+  tibble::tibble(
+    level = "item", item = rep(c("proud", "angry"), each = 2), dimension = "all",
+    group = rep(c("D", "R"), 2), estimate = c(3.456, 2, -0.001, NA), std.error = c(0.5, 0.25, 1, NA),
+    df = 10, conf.low = estimate - stats::qt(0.95, 10) * std.error,
+    conf.high = estimate + stats::qt(0.95, 10) * std.error,
+    n_ratings = c(1200, 1100, 1000, 1), weight = "corpus", respondent_weight = "survey_weight",
+    variance = "respondent"
+  )
+}
+
+test_that("a table of means has a column for each group, by hand", {
+  table <- rating_table(small_means())
+  expect_named(table, c("Item", "D", "R"))
+  expect_equal(table$Item, c("proud", "angry"))
+  expect_equal(table$D, c("3.46 [2.55, 4.36]", "0.00 [\u22121.81, 1.81]"))
+  expect_equal(table$R, c("2.00 [1.55, 2.45]", "\u2013"))
+  note <- attr(table, "note")
+  expect_match(note, "Means with 90% intervals in brackets; every image of the corpus", fixed = TRUE)
+  expect_match(note, "respondents are weighted by survey_weight; standard errors allow for respon")
+  expect_match(note, "Each mean rests on 1 to 1,200 ratings. \u2013: cannot be estimated.")
+})
+
+test_that("more than six groups have a row each", {
+  means <- dplyr::bind_rows(lapply(1:7, \(i) {
+    dplyr::mutate(small_means()[1:2, ], cluster = i, group = NULL)[1, ]
+  }))
+  expect_named(rating_table(means), c("Item", "Cluster", "Mean", "90% interval"))
+  named <- rating_table(means, labels = c("2" = "Flags"))
+  expect_equal(named$Cluster[1:2], c("Cluster 1", "Flags"))
+})
+
+test_that("all formats have the caption, the numbers and the note", {
+  table <- rating_table(small_means())
+  for (format in c("markdown", "latex", "html")) {
+    text <- rating_table(small_means(), to = format)
+    expect_length(text, 1)
+    expect_match(text, "Mean ratings by group", fixed = TRUE)
+    expect_match(text, "3.46 [2.55, 4.36]", fixed = TRUE)
+    expect_match(text, "Note.", fixed = TRUE)
+  }
+  latex <- rating_table(small_means(), to = "latex")
+  expect_match(latex, "[$-$1.81, 1.81]", fixed = TRUE)
+  expect_match(latex, "survey\\_weight", fixed = TRUE)
+  expect_match(latex, "90\\% intervals", fixed = TRUE)
+  expect_equal(
+    as.character(knitr::knit_print(table)), rating_table(small_means(), to = "markdown")
+  )
+  expect_output(print(table), "Mean ratings by group")
+})
+
+test_that("files have the format of their extension, and are not replaced unasked", {
+  folder <- withr::local_tempdir()
+  for (extension in c("md", "tex", "html", "docx")) {
+    out <- file.path(folder, paste0("means.", extension))
+    expect_message(rating_table(small_means(), out = out), "Table:")
+    expect_gt(file.size(out), 100)
+    expect_error(rating_table(small_means(), out = out), "exists", class = "imagestrata_error")
+    suppressMessages(rating_table(small_means(), out = out, overwrite = TRUE))
+  }
+  expect_true("word/document.xml" %in% utils::unzip(out, list = TRUE)$Name)
+  expect_error(
+    rating_table(small_means(), out = file.path(folder, "a.pdf")), "must end in",
+    class = "imagestrata_error"
+  )
+  expect_error(
+    rating_table(small_means(), out = file.path(folder, "no", "a.md")), "does not exist",
+    class = "imagestrata_error"
+  )
+})
+
+test_that("wrong input is refused", {
+  refuses <- function(code, message) expect_error(code, message, class = "imagestrata_error")
+  refuses(rating_table(1), "must be the result of")
+  refuses(rating_table(small_means(), level = "dimension"), "no \"dimension\" to show")
+  refuses(rating_table(small_means(), labels = "Proud"), "texts by name")
+  refuses(rating_table(small_means(), labels = c(D = "R")), "would be called \"R\"")
+  refuses(rating_table(small_means(), overwrite = TRUE), "only with `out`")
+  refuses(rating_table(small_means(), digits = -1), "digits")
+})
