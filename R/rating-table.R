@@ -9,7 +9,8 @@
 #' @param level `"dimension"` or `"item"`, for rows of one level; `NULL` for all. A model with more
 #'   than six items and dimensions needs one of them, or fewer items, to fit on a page.
 #' @param uncertainty What stands beside an estimate: `"interval"` or `"standard error"`.
-#' @param digits Decimals of estimates.
+#' @param digits Decimals of estimates. Small coefficients of models have more, up to the first digit
+#'   of their standard error.
 #' @param labels Other texts for rows and columns: by name, as `c(groupRepublican = "Republican",
 #'   scared = "Afraid")`.
 #' @param to `NULL` returns the table. `"markdown"`, `"latex"` and `"html"` return text with
@@ -146,7 +147,7 @@ table_of_estimates <- function(rows, write, call = rlang::caller_env()) {
   if (length(unique(rows[["method"]])) > 1) stub$Method <- rows$method
   if (wide) {
     groups <- sort(unique(rows[[by[1]]]))
-    cells <- cells_of(rows, write)
+    cells <- estimate_texts(rows, write)
     unit <- c("level", "item", further, intersect("method", names(rows)))
     key <- number_rows(plain_tibble(rows)[unit])
     first <- !duplicated(key)
@@ -159,7 +160,7 @@ table_of_estimates <- function(rows, write, call = rlang::caller_env()) {
       table[[header]] <- ifelse(is.na(text), dash, text)
     }
   } else {
-    table <- dplyr::bind_cols(stub, columns_of(rows, write, gaps))
+    table <- dplyr::bind_cols(stub, separate_columns(rows, write, gaps))
   }
   new_paper_table(table, table_caption(rows, gaps), table_note(rows, write, wide, table))
 }
@@ -175,7 +176,7 @@ check_header <- function(header, known, call) {
 }
 
 # Estimates, intervals or errors, and p values in columns of their own.
-columns_of <- function(rows, write, gaps) {
+separate_columns <- function(rows, write, gaps) {
   table <- tibble::tibble(.rows = nrow(rows))
   if (gaps && length(unique(rows$contrast)) > 1) {
     table$Contrast <- relabel(rows$contrast, rows$contrast, write$labels)
@@ -192,15 +193,15 @@ columns_of <- function(rows, write, gaps) {
   table
 }
 
-cells_of <- function(rows, write) {
+estimate_texts <- function(rows, write, digits = write$digits) {
   beside <- if (write$uncertainty == "interval") {
-    interval_text(rows, write$digits)
+    interval_text(rows, digits)
   } else {
-    paste0("(", decimals(rows$std.error, write$digits), ")")
+    paste0("(", decimals(rows$std.error, digits), ")")
   }
   ifelse(
     is.na(rows$estimate), dash,
-    paste(decimals(rows$estimate, write$digits), ifelse(is.na(rows$std.error), dash, beside))
+    paste(decimals(rows$estimate, digits), ifelse(is.na(rows$std.error), dash, beside))
   )
 }
 
@@ -213,9 +214,15 @@ interval_text <- function(rows, digits) {
 
 dash <- "\u2013"
 
+# Decimals that show the first digit of a standard error: coefficients have units of their own.
+finer <- function(std_error, digits) {
+  std_error[std_error %in% 0] <- NA
+  pmax(digits, -floor(log10(std_error)), na.rm = TRUE)
+}
+
 # Rounded numbers with a minus sign; no "-0.00".
 decimals <- function(x, digits) {
-  text <- formatC(abs(x), format = "f", digits = digits)
+  text <- sprintf("%.*f", as.integer(digits), abs(x))
   below <- !is.na(x) & x < 0 & grepl("[1-9]", text)
   ifelse(is.na(x), dash, paste0(ifelse(below, "\u2212", ""), text))
 }
@@ -272,8 +279,7 @@ table_of_model <- function(model, level, write, call = rlang::caller_env()) {
     )
   }
   names <- unique(terms$term)
-  shown <- gsub(":", " \u00d7 ", gsub("`", "", names, fixed = TRUE), fixed = TRUE)
-  shown[names == "(Intercept)"] <- "Intercept"
+  shown <- vapply(names, term_text, "", all.vars(rlang::f_rhs(model$formula)), USE.NAMES = FALSE)
   fit <- plain_tibble(glance(model))
   counts <- c("Ratings" = "n_ratings", "Respondents" = "n_respondents", "Images" = "n_images")
   table <- tibble::tibble(Term = c(relabel(shown, names, write$labels), names(counts)))
@@ -281,16 +287,31 @@ table_of_model <- function(model, level, write, call = rlang::caller_env()) {
     own <- terms[match_measures(terms, cbind(measures[i, ], y = 1)) %in% 1, ]
     line <- fit[match_measures(fit, measures[i, ]) %in% 1, ]
     header <- relabel(row_labels(measures[i, ]), measures$item[i], write$labels)
-    cells <- cells_of(own, write)[match(names, own$term)]
-    numbers <- vapply(counts, \(count) comma(line[[count]]), "")
+    cells <- estimate_texts(own, write, finer(own$std.error, write$digits))[match(names, own$term)]
+    numbers <- vapply(unname(counts), \(count) comma(line[[count]]), "", USE.NAMES = FALSE)
     check_header(header, names(table), call)
     table[[header]] <- c(ifelse(is.na(cells), dash, cells), numbers)
   }
   terms <- dplyr::bind_cols(terms, fit[1, intersect(
-    c("weight", "respondent_weight", "variance", "method"), setdiff(names(fit), names(terms))
+    c("weight", "variance"), setdiff(names(fit), names(terms))
   )])
+  terms$respondent_weight <- model$respondent_weight
   beside <- table_note(terms, write, TRUE, table, what = "Coefficients")
   new_paper_table(table, "Linear models of ratings", beside)
+}
+
+# "groupRepublican:age" as "group: Republican \u00d7 age".
+term_text <- function(term, variables) {
+  if (term == "(Intercept)") {
+    return("Intercept")
+  }
+  parts <- vapply(strsplit(gsub("`", "", term), ":", fixed = TRUE)[[1]], function(part) {
+    of <- variables[startsWith(part, variables)]
+    of <- of[which.max(nchar(of))]
+    level <- substring(part, nchar(of) + 1)
+    if (length(of) == 0 || !nzchar(level)) part else paste0(of, ": ", level)
+  }, "")
+  paste(parts, collapse = " \u00d7 ")
 }
 
 # ---- Notes ------------------------------------------------------------------------------

@@ -84,3 +84,26 @@ test_that("wrong input is refused", {
   refuses(rating_table(small_means(), overwrite = TRUE), "only with `out`")
   refuses(rating_table(small_means(), digits = -1), "digits")
 })
+
+test_that("a model has a row for each term, and decimals that show small coefficients", {
+  ratings <- toy_ratings()
+  ratings <- dplyr::bind_rows(
+    ratings, dplyr::mutate(ratings, respondent_id = paste0(respondent_id, "2"), rating = rating / 2)
+  )
+  ratings$age <- 1000 * match(ratings$respondent_id, unique(ratings$respondent_id))^2
+  ratings$w <- 2
+  model <- quietly(
+    rating_model(ratings, angry ~ group + age, respondent_weight = w, variance = "respondent")
+  )
+  table <- rating_table(model, uncertainty = "standard error")
+  expect_named(table, c("Term", "angry"))
+  expect_equal(
+    table$Term, c("Intercept", "group: R", "age", "Ratings", "Respondents", "Images")
+  )
+  error <- tidy(model)$std.error[3]
+  shown <- as.numeric(sub(".*\\((.*)\\)", "\\1", table$angry[3]))
+  expect_equal(shown, signif(error, 1))
+  expect_equal(unname(table$angry[4:6]), c("12", "8", "3"))
+  expect_match(attr(table, "note"), "respondents are weighted by w; standard errors allow for resp")
+  expect_equal(term_text("groupR:age", c("group", "age")), "group: R \u00d7 age")
+})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,8 @@ def rating_table(
     uncertainty : {"interval", "standard error"}, default "interval"
         What stands beside an estimate.
     digits : int, default 2
-        Decimals of estimates.
+        Decimals of estimates. Small coefficients of models have more, up to the first digit of
+        their standard error.
     labels : mapping of str to str, optional
         Other texts for rows and columns, as ``{"scared": "Afraid"}``.
     to : {"markdown", "latex", "html"} or None, default None
@@ -325,26 +327,43 @@ def _of_model(model: Any, level: str | None, style: _Style) -> pd.DataFrame:
         )
     names = list(dict.fromkeys(rows["term"]))
     counts = {"Ratings": "n_ratings", "Respondents": "n_respondents", "Images": "n_images"}
-    terms = [style.named(name, _term(name)) for name in names]
+    variables = re.findall(r"[A-Za-z_][\w.]*", str(model.formula).split("~", 1)[-1])
+    terms = [style.named(name, _term(name, variables)) for name in names]
     table = pd.DataFrame({"Term": [*terms, *counts]})
     for row in measures.itertuples():
         own = rows[(rows["level"] == row.level) & (rows["item"] == row.item)]
         line = fit[(fit["level"] == row.level) & (fit["item"] == row.item)].iloc[0]
-        cells = {record["term"]: style.cell(record) for record in own.to_dict("records")}
+        records = own.to_dict("records")
+        cells = {record["term"]: _finer(style, record).cell(record) for record in records}
         numbers = [f"{int(line[count]):,}" for count in counts.values()]
         table[_new(style.named(row.item, _shown(row)), table)] = [
             *(cells.get(name, DASH) for name in names), *numbers
         ]  # fmt: skip
-    about = ("weight", "respondent_weight", "variance")
-    rows = rows.assign(**{name: fit[name].iloc[0] for name in about if name in fit})
+    rows = rows.assign(weight=model.weight, variance=model.variance)
+    if model.respondent_weight is not None:
+        rows = rows.assign(respondent_weight=model.respondent_weight)
     note = _note(rows, style, True, table, "Coefficients")
     return _finished(table, "Linear models of ratings", note)
 
 
-def _term(name: str) -> str:
-    return (
-        "Intercept" if name == "(Intercept)" else name.replace("`", "").replace(":", f" {TIMES} ")
-    )
+def _term(term: str, variables: Sequence[str]) -> str:
+    """ "groupRepublican:age" as "group: Republican × age"."""
+    if term == "(Intercept)":
+        return "Intercept"
+    parts = []
+    for part in term.replace("`", "").split(":"):
+        found = max((name for name in variables if part.startswith(name)), key=len, default="")
+        level = part.removeprefix(found)
+        parts.append(f"{found}: {level}" if found and level else part)
+    return f" {TIMES} ".join(parts)
+
+
+def _finer(style: _Style, row: Mapping[Any, Any]) -> _Style:
+    """Decimals that show the first digit of a standard error: coefficients have units."""
+    error = row["std_error"]
+    if not error > 0:
+        return style
+    return replace(style, digits=max(style.digits, -math.floor(math.log10(error))))
 
 
 # ---- Notes ------------------------------------------------------------------------------
