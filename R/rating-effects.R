@@ -33,13 +33,14 @@
 #' @seealso [rating_model()]
 #' @export
 #' @examples
-#' respondents <- data.frame(respondent_id = unique(simulated_ratings$respondent_id))
-#' set.seed(1)
-#' respondents$years <- sample(18:80, nrow(respondents), replace = TRUE)
-#' model <- rating_model(merge(simulated_ratings, respondents), anxiety ~ group * years)
+#' ratings <- dplyr::left_join(
+#'   simulated_ratings, simulated_respondents,
+#'   by = c("respondent_id", "group")
+#' )
+#' model <- rating_model(ratings, anxiety ~ group * ideology + age)
 #' rating_effects(model, "group")
-#' rating_effects(model, "group", method = "difference", by = list(years = c(20, 50, 80)))
-#' rating_effects(model, "years", method = "slope", by = "group")
+#' rating_effects(model, "group", method = "difference", by = list(ideology = c(2, 4, 6)))
+#' rating_effects(model, "ideology", method = "slope", by = "group")
 rating_effects <- function(model,
                            variable,
                            method = NULL,

@@ -1,9 +1,10 @@
-# Methods by which emmeans and marginaleffects work on models of ratings. They are registered when
-# these packages are loaded (zzz.R), so that neither is needed. All items and dimensions are one
-# vector of coefficients, named "item:term".
+# Methods by which emmeans and marginaleffects work on models of ratings. R registers them when these
+# packages are loaded, so that neither is needed. All items and dimensions are one vector of
+# coefficients, named "item:term".
 
 # ---- emmeans --------------------------------------------------------------------------------------
 
+#' @exportS3Method emmeans::recover_data
 recover_data.imagestrata_rating_model <- function(object, item = NULL, ...) {
   # emmeans shows text that is returned as an error.
   wrong <- tryCatch({
@@ -18,6 +19,7 @@ recover_data.imagestrata_rating_model <- function(object, item = NULL, ...) {
   emmeans::recover_data(rlang::call2("rating_model"), terms, na.action = NULL, data = data)
 }
 
+#' @exportS3Method emmeans::emm_basis
 emm_basis.imagestrata_rating_model <- function(object, trms, xlev, grid, item = NULL, ...) {
   which <- pick_measures(object, item)
   refused <- vapply(object$fits[which], \(fit) !is.null(fit$refused), NA)
@@ -81,21 +83,25 @@ df_of_stacked <- function(object, which) {
 
 # ---- marginaleffects ------------------------------------------------------------------------------
 
+#' @exportS3Method marginaleffects::get_coef
 get_coef.imagestrata_rating_model <- function(model, ...) {
   stacked_coefficients(model)
 }
 
+#' @exportS3Method marginaleffects::set_coef
 set_coef.imagestrata_rating_model <- function(model, coefs, ...) {
   model$stacked <- coefs
   model
 }
 
+#' @exportS3Method marginaleffects::get_vcov
 get_vcov.imagestrata_rating_model <- function(model, vcov = NULL, ...) {
   v <- joint_or_blocks(model)
   v[!is.na(diag(v)), !is.na(diag(v)), drop = FALSE]
 }
 
 # A row for each row of `newdata` and measure, which is the `group`.
+#' @exportS3Method marginaleffects::get_predict
 get_predict.imagestrata_rating_model <- function(model, newdata, type = "response", ...) {
   which <- seq_along(model$fits)
   x <- new_rows(model, newdata)

@@ -1,26 +1,5 @@
 # Nothing in this file starts Python or looks for it.
 
-# Methods for packages that need not be installed.
-.onLoad <- function(libname, pkgname) {
-  class <- "imagestrata_rating_model"
-  register_when_loaded("emmeans", c("recover_data", "emm_basis"), class)
-  register_when_loaded(
-    "marginaleffects", c("get_coef", "set_coef", "get_vcov", "get_predict"), class
-  )
-}
-
-register_when_loaded <- function(package, generics, class) {
-  own <- topenv()
-  register <- function(...) {
-    for (generic in generics) {
-      method <- get(paste(generic, class, sep = "."), own)
-      registerS3method(generic, class, method, asNamespace(package))
-    }
-  }
-  if (isNamespaceLoaded(package)) register()
-  setHook(packageEvent(package, "onLoad"), register)
-}
-
 .onAttach <- function(libname, pkgname) {
   for (conflict in thread_conflicts()) {
     packageStartupMessage(paste(conflict, collapse = "\n"))
