@@ -60,8 +60,8 @@ coefficient_estimates <- function(fit) {
 
 # Scores of answers, and their sums by respondent and by image. Those of images are distances from
 # the mean of their stratum, for each cell of weights (a group) by itself, as in ratings-variance.R.
-# For each answer `several` says whether its cell has other images of its stratum; `stratum` and
-# `size` are those of all cells together.
+# For each answer `several` says whether its cell has other images of its stratum. `stratum` is a
+# stratum in a cell, and `overlap` says how those with several images depend on each other.
 scores_of_fit <- function(model, fit, z) {
   answers <- lapply(
     model$answers[c("respondent", "image", "stratum", "row", "cell")], \(x) x[fit$rows]
@@ -70,11 +70,10 @@ scores_of_fit <- function(model, fit, z) {
   if (model$variance == "two-way") {
     scores <- fit$weight * fit$residual * spread_by_leverage(z, fit$weight, answers)
   }
-  stratum <- answers$stratum %||% rep(1L, nrow(z))
-  stratum <- number_levels(stratum)
+  stratum <- pair_up(answers$cell, answers$stratum %||% rep(1L, nrow(z)))
   unit <- pair_up(answers$cell, answers$image)
   first <- match(seq_len(max(unit)), unit)
-  place <- pair_up(answers$cell, stratum)[first]
+  place <- stratum[first]
   size <- tabulate(place)
   of_unit <- sum_by(scores, unit, max(unit))
   centre <- sum_by(of_unit, place, length(size)) / size
@@ -88,9 +87,25 @@ scores_of_fit <- function(model, fit, z) {
       (of_unit - centre[place, , drop = FALSE]) * inflate[place], match(image, ids), length(ids)
     ),
     image = ids, row = answers$row, respondent = answers$respondent, unit = unit,
-    several = (size[place] > 1)[unit], stratum = stratum,
-    size = n_in_cells(answers$image, stratum, max(stratum))
+    several = size[stratum] > 1, stratum = stratum,
+    overlap = overlap_of_strata(image, place, size)
   )
+}
+
+# For each pair of strata with several images, `a` and `b`, the trace of the product of the matrices
+# that centre their images, by (images - 1) of both: 1 / (images - 1) for a pair of the same stratum
+# in one cell or in two cells with the same images, 0 for strata without a common image.
+overlap_of_strata <- function(image, stratum, size) {
+  known <- size[stratum] > 1
+  pairs <- merge(
+    data.frame(image = image[known], a = stratum[known]),
+    data.frame(image = image[known], b = stratum[known])
+  )
+  pairs <- dplyr::count(pairs, .data$a, .data$b, name = "both")
+  n <- size[pairs$a]
+  m <- size[pairs$b]
+  pairs$trace <- pairs$both * (1 - 1 / n - 1 / m + pairs$both / (n * m)) / ((n - 1) * (m - 1))
+  pairs
 }
 
 # The rows of z, corrected for leverage: covariates fit respondents with extreme values too well, so
@@ -296,10 +311,12 @@ degrees_of_contrasts <- function(model, fit, z, at) {
     if (model$variance == "respondent") {
       return(people)
     }
-    own <- sum_by((fit$weight * influence)^2, parts$stratum, length(parts$size))
-    several <- parts$size > 1
-    images <- sum(own[several])^2 / sum(own[several]^2 / (parts$size[several] - 1))
-    if (sum(own[several]) < 1e-3 * sum(own)) {
+    own <- sum_by((fit$weight * influence)^2, parts$stratum, max(parts$stratum))
+    pairs <- parts$overlap
+    all <- sum(own)
+    own <- replace(own, setdiff(seq_along(own), pairs$a), 0)
+    images <- sum(own)^2 / sum(pairs$trace * own[pairs$a] * own[pairs$b])
+    if (sum(own) < 1e-3 * all) {
       people
     } else if (model$variance == "image") {
       images
@@ -438,26 +455,35 @@ degrees_together <- function(model, fit, df, which) {
     sum(total)^2 / sum(total^2)
   })
   people <- q * (q + 1) / noise_of_units(scaled, parts$respondent) * min(alone / naive)
-  several <- parts$size[parts$stratum] > 1
-  if (model$variance == "respondent" || !any(several)) {
+  if (model$variance == "respondent" || !any(parts$several)) {
     return(people)
   }
-  share <- sum(scaled[several, ]^2) / q
-  noise <- noise_of_units(
-    scaled[several, , drop = FALSE], parts$stratum[several], parts$size - 1
-  )
-  images <- q * (q + 1) * share^2 / noise
+  share <- sum(scaled[parts$several, ]^2) / q
+  images <- q * (q + 1) * share^2 / noise_of_strata(scaled, parts)
   if (model$variance == "image") images else min(people, images)
 }
 
 # The sum of the variances of the elements of a sum of Wishart matrices, one for each unit.
-noise_of_units <- function(effects, unit, df = rep(1, max(unit))) {
-  rows <- split(seq_along(unit), unit)
-  sum(vapply(rows, function(own) {
+noise_of_units <- function(effects, unit) {
+  sum(vapply(split(seq_along(unit), unit), function(own) {
     part <- effects[own, , drop = FALSE]
     square <- if (length(own) < ncol(part)) tcrossprod(part) else crossprod(part)
     sum(part^2)^2 + sum(square^2)
-  }, 0) / df[as.integer(names(rows))])
+  }, 0))
+}
+
+# The same for strata, which depend on each other if they are those of two cells.
+noise_of_strata <- function(effects, parts) {
+  strata <- sort(unique(parts$overlap$a))
+  rows <- split(seq_along(parts$stratum), factor(parts$stratum, strata))
+  q <- ncol(effects)
+  squares <- vapply(rows, \(own) c(crossprod(effects[own, , drop = FALSE])), numeric(q^2))
+  squares <- matrix(squares, q^2)
+  traces <- colSums(squares[seq(1, q^2, by = q + 1), , drop = FALSE])
+  a <- match(parts$overlap$a, strata)
+  b <- match(parts$overlap$b, strata)
+  together <- colSums(squares[, a, drop = FALSE] * squares[, b, drop = FALSE])
+  sum(parts$overlap$trace * (traces[a] * traces[b] + together))
 }
 
 # The covariance matrix of the coefficients of a fit; those that are lost have none.

@@ -254,6 +254,7 @@ check_packets <- function(packets, call = rlang::caller_env()) {
     needs = needed, hint = "Give what {.fn assign_annotators} returned, or the file
     {.file ...-key.csv} beside the export."
   )
+  check_rows(packets, "packets", call)
   packets <- tibble::as_tibble(plain_columns(packets))
   packets$packet_id <- plain_text(packets$packet_id)
   packets$image_id <- plain_text(packets$image_id)
@@ -276,6 +277,12 @@ check_packets <- function(packets, call = rlang::caller_env()) {
   packets
 }
 
+check_rows <- function(table, name, call) {
+  if (nrow(table) == 0) {
+    abort_imagestrata("{.arg {name}} has no rows.", call = call)
+  }
+}
+
 read_packets <- function(path, call) {
   check_exist(path, "packets", call = call)
   if (!grepl("[.]csv$", path, ignore.case = TRUE)) {
@@ -295,6 +302,7 @@ check_respondents <- function(respondents, call = rlang::caller_env()) {
     needs = "respondent_id", hint = "It has one row per respondent; rename the column with their ids
     to {.field respondent_id}."
   )
+  check_rows(respondents, "respondents", call)
   respondents <- tibble::as_tibble(plain_columns(respondents))
   respondents$respondent_id <- plain_text(respondents$respondent_id)
   id <- respondents$respondent_id

@@ -74,6 +74,9 @@ from .posts.read import read_posts as read_posts
 from .ratings.estimates import rating_gaps as rating_gaps
 from .ratings.estimates import rating_means as rating_means
 from .ratings.estimates import rating_weights as rating_weights
+from .ratings.model import RatingModel as RatingModel
+from .ratings.model import rating_effects as rating_effects
+from .ratings.model import rating_model as rating_model
 from .ratings.table import rating_table as rating_table
 from .sampling.assign import assign_annotators as assign_annotators
 from .sampling.costs import costs as costs
@@ -120,6 +123,7 @@ __all__ = [
     "LocalModel",
     "MissingWeightsError",
     "ModelServer",
+    "RatingModel",
     "Rekognition",
     "ShareModel",
     "SingleKMeans",
@@ -178,8 +182,10 @@ __all__ = [
     "predict_labels",
     "propose_exclusions",
     "propose_names",
+    "rating_effects",
     "rating_gaps",
     "rating_means",
+    "rating_model",
     "rating_table",
     "rating_weights",
     "read_labels",

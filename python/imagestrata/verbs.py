@@ -53,6 +53,7 @@ PRODUCTS = {
     "test": _object("results of a test of clusters", "read_test", None, "ClusterTest"),
     "tag comparison": _object("a comparison of tags", "compare_tags", "tags", "TagComparison"),
     "topic model": _object("a model of topics", "topic_model", "linked posts", "TopicModel"),
+    "rating model": _object("a model of ratings", "rating_model", "ratings", "RatingModel"),
     "linked posts": _table(
         "linked posts", "link_posts", "posts", "post_id", "image_id", "cluster", "unmatched"
     ),

@@ -963,6 +963,7 @@ def test_a_table_of_respondents_is_joined_by_id():
     [
         ({"respondent_id": ["r1", "r1"]}, "1 respondent more than once, the first 'r1'"),
         ({"respondent_id": ["r1", None]}, "1 row of `respondents` has no 'respondent_id'"),
+        ({"respondent_id": []}, "`respondents` has no rows"),
         ({"id": ["r1"]}, "with the column 'respondent_id'; it has id"),
         ({"respondent_id": ["R1"]}, "none of the 2 respondents in the files"),
         ({"respondent_id": ["r1", "r2"], "group": "D"}, "'group' is in the files.*for 'r2' it is"),

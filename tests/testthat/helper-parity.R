@@ -45,7 +45,9 @@ otherwise <- c(
 
 # What R does by itself and more of, with a twin in Python to be checked against: the same names,
 # but arguments of its own.
-pure_r <- c("read_ratings", "rating_means", "rating_gaps", "rating_weights")
+pure_r <- c(
+  "read_ratings", "rating_means", "rating_gaps", "rating_weights", "rating_model"
+)
 
 methods_of_classes <- tibble::tribble(
   ~Python, ~R,
@@ -95,6 +97,10 @@ methods_of_classes <- tibble::tribble(
   "`ShareModel.effects`, `.corrected`, `.left_out`", "`tidy(x, \"effects\")`, ...",
   "`ShareModel.summary`, `.data`, `.predict(newdata)`",
   "`glance(x)`, `augment(x)`, `predict(x, newdata)`",
+  "`RatingModel.coefficients`, `.terms`, `.summary`",
+  "`tidy(x)`, `tidy(x, \"terms\")`, `glance(x)`",
+  "`RatingModel.augment()`, `.predict(data, items)`, `.coef()`, `.vcov(item)`",
+  "`augment(x)`, `predict(x, newdata, items)`, `coef(x)`, `vcov(x, item)`",
   "`LocalModel(model, device)`", "`local_model(model, device)`",
   "`IterativeKMeans`, `SingleKMeans`, `DensityClustering`",
   "none: scikit-learn estimators; use `cluster_images()`",

@@ -672,6 +672,7 @@ test_that("tables of respondents that do not fit are refused", {
   expect_snapshot(error = TRUE, {
     read(respondent_id = c("r1", "r1"))
     read(respondent_id = c("r1", NA))
+    read(respondent_id = character())
     read(id = "r1")
     read(respondent_id = c("R1", "R2"))
     read(respondent_id = c("r1", "r2"), group = c("D", "D"))

@@ -234,6 +234,8 @@ def _check_respondents(respondents: Any) -> pd.DataFrame | None:
             f"{arg('respondents')} must be a table with the column 'respondent_id'{seen}.",
             "It has one row per respondent; rename the column with their ids to 'respondent_id'.",
         )
+    if respondents.empty:
+        raise ImagestrataError(f"{arg('respondents')} has no rows.")
     lacking = respondents["respondent_id"].isna() | (respondents["respondent_id"] == "")
     if lacking.any():
         raise ImagestrataError(
@@ -381,7 +383,7 @@ def _with_respondents(table: pd.DataFrame, people: pd.DataFrame, before: bool) -
             f"{arg('respondents')} has none of the {plural(len(absent), 'respondent')} in the "
             "files.",
             f"The files have ids like {quote(absent[0])}, and {arg('respondents')} like "
-            f"{quote(people.index[0]) if len(people) else 'none'}.",
+            f"{quote(people.index[0])}.",
         )
     if len(absent):
         warn(

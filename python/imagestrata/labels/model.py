@@ -12,7 +12,7 @@ import patsy
 
 from ..errors import ImagestrataError, plural, warn
 from ..posts.covariates import variables_of
-from ..regression.formula import FUNCTIONS, in_days, names_in
+from ..regression.formula import FUNCTIONS, in_days, names_in, variables_in
 from ..regression.matrix import ModelMatrix, prepare_covariates
 from ..shown import Part, Shown
 from ..tables import check_table, id_texts
@@ -364,7 +364,7 @@ def _rows(
     n_left_out = _tell_rows_out(image, lacks, complete, unit)
     image = image[complete]
     kept = {name: column[complete].reset_index(drop=True) for name, column in columns.items()}
-    inside = names_in_formula(right)
+    inside = variables_in(right)
     covariates = {name: column for name, column in kept.items() if name in inside}
     prepared = prepare_covariates(
         {name: column for name, column in covariates.items() if name != variable}, len(image), unit
@@ -398,11 +398,6 @@ def _rows(
 
 def _as_term(left: str) -> str:
     return left if left.isidentifier() else f"I({left})"
-
-
-def names_in_formula(right: str) -> set[str]:
-    terms = patsy.ModelDesc.from_formula(right).rhs_termlist
-    return {name for term in terms for factor in term.factors for name in names_in(factor.code)}
 
 
 def _evaluate(left: str, columns: dict[str, Any], env: Any) -> Array:

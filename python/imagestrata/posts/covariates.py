@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import patsy
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
-from ..regression.formula import FUNCTIONS, names_in
+from ..regression.formula import FUNCTIONS, variables_in
 from ..regression.matrix import prepare_covariates
 from ..wording import arg, quote
 from .design import check_author, check_topics_linked, days_of, topics_of, topics_of_rows
@@ -114,16 +113,8 @@ def variables_of(
     linked: pd.DataFrame, right: str, env: Any, time: str, time_zone: str
 ) -> dict[str, pd.Series[Any]]:
     """The columns that the formula names, and periods made from times."""
-    try:
-        desc = patsy.ModelDesc.from_formula(right)
-    except (patsy.PatsyError, SyntaxError) as error:
-        raise ImagestrataError(f"{arg('formula')} cannot be read: {error}") from None
-    names: list[str] = []
-    for term in desc.rhs_termlist:
-        for factor in term.factors:
-            names += sorted(names_in(factor.code), key=factor.code.index)
     data = {}
-    for name in dict.fromkeys(names):
+    for name in variables_in(right):
         if name in linked:
             data[name] = linked[name]
         elif name in PERIODS and time in linked:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError, plural, warn
 from ..regression.formula import split_formula
 from ..regression.matrix import add_tests
+from ..regression.scenarios import few_values, given_values, is_continuous, values_as_text
 from ..shown import Part, Shown
 from ..validate import check_choice, check_conf_level
 from ..verbs import check_product, public
@@ -22,13 +23,9 @@ from .design import LEVELS
 from .effects import (
     Averages,
     differences,
-    few_values,
-    given_values,
-    is_continuous,
     marginal_effects,
     predicted_prevalence,
     scenario_averages,
-    values_as_text,
 )
 from .logit import Logit
 from .regression import Regressions

@@ -12,7 +12,7 @@ from scipy.special import expit
 from ..errors import ImagestrataError, plural
 from ..regression.matrix import ModelMatrix, turn_of
 from ..regression.sandwich import Sandwich
-from ..validate import columns_of
+from ..regression.scenarios import typed_like
 from ..wording import arg, quote
 from .covariates import Posts
 from .logit import Logit, fit_logit
@@ -69,33 +69,7 @@ class Regressions:
 
     def like(self, data: pd.DataFrame) -> pd.DataFrame:
         """New data with the types of the covariates of the model."""
-        lacking = [name for name in self.variables if name not in data]
-        if lacking:
-            raise ImagestrataError(
-                f"{arg('data')} has no column {quote(lacking[0])}; {columns_of(data)}."
-            )
-        typed = {}
-        for name in self.variables:
-            column, model = data[name].reset_index(drop=True), self.data[name]
-            if isinstance(model.dtype, pd.CategoricalDtype):
-                unknown = set(column.dropna().astype(str)) - set(model.cat.categories.astype(str))
-                if unknown:
-                    raise ImagestrataError(
-                        f"{quote(name)} has {quote(min(unknown))}, which no post of the model has."
-                    )
-                column = column.astype(model.dtype)
-            else:
-                whole = pd.api.types.is_integer_dtype(model.dtype)
-                try:
-                    column = column.astype(float if whole else model.dtype)
-                except (TypeError, ValueError):
-                    raise ImagestrataError(
-                        f"{quote(name)} must be {model.dtype} as in the model, not {column.dtype}."
-                    ) from None
-            if column.isna().any():
-                raise ImagestrataError(f"{quote(name)} has missing values.")
-            typed[name] = column
-        return pd.DataFrame(typed, index=range(len(data)))
+        return typed_like(data, self.data, "post")
 
     def y(self, place: int) -> Floats:
         """For each cell the weight of the posts that show a topic."""

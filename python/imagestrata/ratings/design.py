@@ -73,7 +73,7 @@ class Design:
 
 def design_ratings(ratings: Any, by: Any, weight: Any, respondent_weight: Any = None) -> Design:
     """Check ratings and compute the weighted answers that enter means."""
-    table = _check_ratings(ratings)
+    table = check_ratings(ratings)
     by = _check_by(by, table)
     weight = check_choice("weight", weight, WEIGHTS)
     missing = int(table["rating"].isna().sum())
@@ -113,7 +113,7 @@ def design_ratings(ratings: Any, by: Any, weight: Any, respondent_weight: Any = 
     return design
 
 
-def _check_ratings(given: Any) -> pd.DataFrame:
+def check_ratings(given: Any) -> pd.DataFrame:
     whole = ("respondent_id", "image_id", "item")
     ratings = check_table("ratings", given, _NEEDED, "read_ratings", whole=whole)
     if not pd.api.types.is_numeric_dtype(ratings["rating"]):

@@ -158,7 +158,7 @@ def rating_means(
             rows.append(start | ({} if predicted is None else {"method": method}) | row)
     table = _with_interval(pd.DataFrame(rows), conf_level, before="n_ratings")
     _warn_alone(table, design.by, "in")
-    _warn_no_spread(table)
+    warn_no_spread(table)
     table = _in_order(table, ratings, design.by)
     return _with_names(table.assign(**_weighted(design), variance=variance), ratings)
 
@@ -302,7 +302,7 @@ def rating_gaps(
     further = design.by[n_sides:]
     compared = ["contrast"] if change == "none" else ["contrast", "change"]
     _warn_alone(table, [*further, *compared], "on one side of")
-    _warn_no_spread(table)
+    warn_no_spread(table)
     table["statistic"] = table["estimate"] / table["std_error"].where(table["std_error"] > 0)
     table["p_value"] = 2 * stats.t.sf(table["statistic"].abs(), table["df"])
     family = ["level"] if predicted is None else ["level", "method"]
@@ -636,7 +636,7 @@ def _cell(answers: pd.DataFrame) -> _Cell:
     _, of_image = summed(image, shares)
     return _Cell(
         mean,
-        _counts(answers),
+        counts_of(answers),
         summed(person, scores),
         summed(person + 1j * image, scores),
         (images, totals),
@@ -737,7 +737,7 @@ def _gap(
     }
 
 
-def _counts(cell: pd.DataFrame) -> dict[str, int]:
+def counts_of(cell: pd.DataFrame) -> dict[str, int]:
     """Numbers of answers with a positive weight, and of their units."""
     counted = cell[cell["weight"] > 0]
     return {
@@ -786,7 +786,7 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
         )
 
 
-def _warn_no_spread(table: pd.DataFrame) -> None:
+def warn_no_spread(table: pd.DataFrame) -> None:
     method = table.get("method", pd.Series("sample", table.index))
     rows = table[method == "sample"]
     flat = rows["std_error"] == 0

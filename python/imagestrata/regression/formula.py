@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
 from ..errors import ImagestrataError
-from ..wording import quote
+from ..wording import arg, quote
 
 Floats = NDArray[np.float64]
 
@@ -180,6 +180,19 @@ def names_in(code: str) -> set[str]:
     }
 
 
+def variables_in(right: str) -> list[str]:
+    """The variables of a formula's right side, in the order in which they occur."""
+    try:
+        terms = patsy.ModelDesc.from_formula(right).rhs_termlist
+        names: list[str] = []
+        for term in terms:
+            for factor in term.factors:
+                names += sorted(names_in(factor.code), key=factor.code.index)
+    except (patsy.PatsyError, SyntaxError) as error:
+        raise ImagestrataError(f"{arg('formula')} cannot be read: {error}") from None
+    return [*dict.fromkeys(names)]
+
+
 def term_names(info: Any, term: Any) -> list[str]:
     """The names of the columns of a term as R has them: ``partyB:s(month)1``."""
     names = []
@@ -191,8 +204,17 @@ def term_names(info: Any, term: Any) -> list[str]:
     return names
 
 
+def term_label(term: Any) -> str:
+    """The name of a term as R has it, ``party:s(month, df = 4)``; empty for the intercept."""
+    return ":".join(_factor_name(factor) for factor in term.factors)
+
+
+def _factor_name(factor: Any) -> str:
+    return re.sub(r"(?<![=<>! ])=(?!=)", " = ", factor.name())
+
+
 def _column_names(info: Any, part: Any, factor: Any) -> list[str]:
-    name = re.sub(r"(?<![=<>! ])=(?!=)", " = ", factor.name())
+    name = _factor_name(factor)
     if factor in part.contrast_matrices:
         about = info.factor_infos[factor]
         suffixes = part.contrast_matrices[factor].column_suffixes

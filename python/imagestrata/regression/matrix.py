@@ -13,9 +13,23 @@ from scipy.special import expit, logit
 
 from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
-from .formula import FUNCTIONS, in_days, names_in, term_names
+from .formula import FUNCTIONS, in_days, names_in, term_label, term_names
 
 Floats = NDArray[np.float64]
+
+
+class Polynomials:
+    """R's ``contr.poly()``, the contrasts of ordered categories."""
+
+    def code_with_intercept(self, levels: Any) -> patsy.ContrastMatrix:
+        return patsy.ContrastMatrix(np.eye(len(levels)), [f"[{level}]" for level in levels])
+
+    def code_without_intercept(self, levels: Any) -> patsy.ContrastMatrix:
+        n = len(levels)
+        scores = np.arange(n) - (n - 1) / 2
+        basis, root = np.linalg.qr(np.vander(scores, increasing=True))
+        names = [".L", ".Q", ".C", *(f"^{degree}" for degree in range(4, n))]
+        return patsy.ContrastMatrix((basis * np.sign(np.diag(root)))[:, 1:], names[: n - 1])
 
 
 class ModelMatrix:
@@ -25,6 +39,8 @@ class ModelMatrix:
     ----------
     x : array of shape (rows, columns)
     names : list of str
+    terms : list of str
+        The term of each column, empty for the intercept.
     categorical : set of str
         Variables that occur as factors.
 
@@ -58,6 +74,11 @@ class ModelMatrix:
         slices = [self.info.term_slices[term] for term in terms]
         self._order = np.concatenate([np.arange(part.start, part.stop) for part in slices])
         self.names = [name for term in terms for name in term_names(self.info, term)]
+        self.terms = [
+            term_label(term)
+            for term, part in zip(terms, slices, strict=True)
+            for _ in range(part.start, part.stop)
+        ]
         self.x = self._ordered(matrix, len(data))
         bad = ~np.isfinite(self.x).all(axis=0)
         if bad.any():
@@ -79,22 +100,33 @@ class ModelMatrix:
         x = np.broadcast_to(np.asarray(matrix, dtype=float), (n, len(self._order)))
         return np.asarray(x[:, self._order])
 
-    def _plain(self, data: pd.DataFrame) -> pd.DataFrame:
-        """Dates that are terms of their own as numbers of days."""
-        return data.assign(**{name: in_days(data[name]) for name in self._bare})
+    def _plain(self, data: pd.DataFrame) -> Any:
+        """Of terms of their own: dates as numbers of days, ordered categories with polynomials."""
+        plain = data.assign(**{name: in_days(data[name]) for name in self._bare})
+        ordered = [name for name in self._bare if getattr(data[name].dtype, "ordered", False)]
+        if not ordered:
+            return plain
+        boxes = {name: patsy.builtins.C(data[name], Polynomials) for name in ordered}
+        return {name: plain[name] for name in plain} | boxes
 
 
 def _plain_type(column: pd.Series[Any]) -> type:
     return int if pd.api.types.is_integer_dtype(column.dtype) else float
 
 
-def prepare_covariates(data: dict[str, pd.Series[Any]], n: int, unit: str = "post") -> pd.DataFrame:
-    """Text becomes a category, in the order of the alphabet."""
+def prepare_covariates(
+    data: dict[str, pd.Series[Any]], n: int, unit: str = "post", ordered: bool = False
+) -> pd.DataFrame:
+    """Text becomes a category, in the order of the alphabet.
+
+    With ``ordered``, ordered categories remain such.
+    """
     prepared = {}
     for name, column in data.items():
         column = column.reset_index(drop=True)
         if isinstance(column.dtype, pd.CategoricalDtype):
-            column = column.cat.remove_unused_categories().cat.as_unordered()
+            column = column.cat.remove_unused_categories()
+            column = column if ordered else column.cat.as_unordered()
         elif column.dtype == object or isinstance(column.dtype, pd.StringDtype):
             if column.map(lambda value: isinstance(value, bool | np.bool_)).all():
                 column = column.astype(bool)
@@ -119,7 +151,9 @@ def turn_of(x: Floats) -> Floats:
     kept = np.arange(x.shape[1])
     while True:
         root = np.linalg.qr(x[:, kept], mode="r")
-        lost = np.abs(np.diag(root)) <= 1e-7 * np.linalg.norm(x[:, kept], axis=0)
+        own = np.zeros(len(kept))  # of more columns than rows, the last have nothing of their own
+        own[: len(root)] = np.abs(np.diag(root))
+        lost = own <= 1e-7 * np.linalg.norm(x[:, kept], axis=0)
         if not lost.any():
             break
         kept = np.delete(kept, int(lost.argmax()))

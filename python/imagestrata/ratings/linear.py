@@ -1,0 +1,350 @@
+"""Linear regressions of one measure, with standard errors for respondents and images.
+
+All is in coordinates in which the information is the identity matrix: z has the rows of the model
+matrix, and the sum of w z z' over answers is I, with weights w that add up to 1. A contrast c of
+the coefficients is a = turn' c there, and its variance a' V a. The score of an answer is
+u = w e z, with its residual e.
+
+The parts of V are those of :func:`rating_means`, for totals of scores that are vectors:
+
+"respondent"
+    n / (n - 1) times the sum over respondents of U U', with their total scores U.
+"image"
+    The sum, over strata with m rated images, of m / (m - 1) times the squared distances of images'
+    total scores from the mean of their stratum. In a direction that has the share b of
+    its squared weights in such strata, it is divided by b: images that are alone in their stratum
+    have the average variance of the others. If b is about 0, it is the variance by respondents.
+"two-way"
+    The part of images, and the covariance of a respondent's answers to different images, which may
+    not be negative for contrasts between respondents.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse
+from numpy.typing import NDArray
+
+from ..regression.matrix import turn_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+#: The least share of squared weights in strata with several images from which a variance by images
+#: is estimated.
+_KNOWN = 1e-3
+#: See :meth:`LinearFit._alike`.
+_SAME = 0.5
+#: The least share of squared weights that remains if the answers of a group to an image are added.
+_TOGETHER = 0.1
+
+
+class Answers(NamedTuple):
+    """The answers to a measure, with units as numbers from 0.
+
+    ``cell`` is the group of respondents in which weights add up to those of clusters.
+    """
+
+    rating: Floats
+    weight: Floats
+    respondent: Ints
+    image: Ints
+    stratum: Ints
+    cell: Ints
+
+
+class ContrastErrors(NamedTuple):
+    """``alone`` is the respondent without whom a contrast cannot be estimated, or -1."""
+
+    std_error: Floats
+    df: Floats
+    alone: Ints
+
+
+class LinearFit:
+    """The weighted least squares of a measure.
+
+    Parameters
+    ----------
+    x : array of shape (n, k)
+        The model matrix, whose columns may be collinear.
+    answers : Answers
+        With positive weights.
+    variance : {"two-way", "respondent", "image"}
+    n_respondents : int
+        Respondents in the whole survey.
+
+    Attributes
+    ----------
+    turn : array of shape (k, rank)
+        Coefficients from those in the coordinates of z; zero for collinear columns.
+    estimate : array of shape (k,)
+    known, empty : array of shape (k,)
+        Whether a column has a coefficient; whether it has none since it is 0 in all answers.
+    fitted, residual, weight : array of shape (n,)
+    covariance : array of shape (rank, rank)
+        V, in the coordinates of z.
+    """
+
+    def __init__(self, x: Floats, answers: Answers, variance: str, n_respondents: int) -> None:
+        w = answers.weight / answers.weight.sum()
+        self.variance, self.weight, self.n_respondents = variance, w, n_respondents
+        self.turn = turn_of(x * np.sqrt(w)[:, None])
+        z = x @ self.turn
+        self.rank = z.shape[1]
+        gamma = z.T @ (w * answers.rating)
+        self.fitted = z @ gamma
+        self.residual = answers.rating - self.fitted
+        # Rounding errors would appear as a standard error.
+        smallest = 1e-11 * max(np.abs(answers.rating).max(), 1)
+        self.residual[np.abs(self.residual) < smallest] = 0
+        self.estimate = self.turn @ gamma
+        self.known = (self.turn != 0).any(axis=1)
+        self.empty = ~x.any(axis=0) & ~self.known
+        self._null = self._undetermined(x, z)
+        people, respondent = np.unique(answers.respondent, return_inverse=True)
+        self.people, self._respondent, self._z = people, respondent, z
+        u, g = (w * self.residual)[:, None] * z, w[:, None] * z
+        # For each respondent the part of the information, and the same with squared weights.
+        self._information = _products(respondent, z, w, len(people))
+        self._squares = _products(respondent, z, w**2, len(people))
+        self._find_alone()
+        by_person = self._by_person(respondent, u)
+        if variance == "respondent":
+            self.covariance = by_person
+            return
+        self._read_images(answers, g)
+        by_image = self._by_image(u)
+        if by_image is None:
+            self.covariance = by_person
+            return
+        whole = by_image
+        if variance == "two-way":
+            whole = by_image + self._alike(respondent, u, g, by_person)
+        known = self._projection(whole, by_person)
+        self.covariance = _positive(known, by_person)
+
+    # ---- Variances ----
+
+    def _by_person(self, respondent: Ints, u: Floats) -> Floats:
+        totals = _sums(respondent, u)
+        factor = self.n_respondents / max(self.n_respondents - 1, 1)
+        return np.asarray(factor * totals.T @ totals)
+
+    def _alike(self, respondent: Ints, u: Floats, g: Floats, by_person: Floats) -> Floats:
+        """The covariance of a respondent's answers to different images.
+
+        It is not negative in directions in which a respondent's answers count with the same sign,
+        such as differences between groups: those in which the sum of products of their effects is
+        at least ``_SAME`` of that of absolute effects.
+        """
+        factor = self.n_respondents / max(self.n_respondents - 1, 1)
+        alike = by_person - factor * u.T @ u
+        spread, totals = g.T @ g, _sums(respondent, g)
+        root = np.linalg.cholesky(spread)
+        back = np.linalg.inv(root)
+        values, vectors = np.linalg.eigh(back @ (totals.T @ totals - spread) @ back.T)
+        effects = g @ back.T @ vectors
+        most = (_sums(respondent, np.abs(effects)) ** 2).sum(axis=0) - (effects**2).sum(axis=0)
+        same = vectors[:, (values > 1e-10) & (values >= _SAME * most)]
+        sizes, axes = np.linalg.eigh(same.T @ back @ alike @ back.T @ same)
+        to = root @ same @ axes
+        return np.asarray(alike - (to * np.minimum(sizes, 0)) @ to.T)
+
+    def _read_images(self, answers: Answers, g: Floats) -> None:
+        """Strata of images in each cell, and their squared weights.
+
+        ``_shown`` are images in cells, by answer; ``_image`` and ``_stratum`` are those of them.
+        """
+        n_cells = answers.cell.max() + 1
+        key = answers.image * n_cells + answers.cell
+        _, first, self._shown = np.unique(key, return_index=True, return_inverse=True)
+        self._image = np.unique(answers.image[first], return_inverse=True)[1]
+        stratum = answers.stratum * n_cells + answers.cell
+        stratum = np.unique(stratum, return_inverse=True)[1]
+        self._stratum = stratum[first]
+        several = np.bincount(self._stratum) > 1
+        # For degrees of freedom, squared weights of answers.
+        strata = _products(stratum, g, np.ones(len(g)), len(several))
+        self._total, self._strata = strata.sum(axis=0), strata[several]
+        self._in_several, self._unit = several[stratum], np.cumsum(several)[stratum] - 1
+        self._overlap = _overlap(self._image, self._stratum)
+        self._set_directions(self._total, self._strata.sum(axis=0))
+        # The answers of a group to an image count together, unless they cancel.
+        together = _sums(self._shown, g)
+        every = together.T @ together
+        if np.linalg.eigvalsh(self._back @ every @ self._back.T).min() > _TOGETHER:
+            together = together[several[self._stratum]]
+            self._set_directions(every, together.T @ together)
+
+    def _set_directions(self, total: Floats, several: Floats) -> None:
+        """Directions in which squared weights are independent.
+
+        ``_is_known`` are those of which strata with several images have a share, ``_shares``.
+        """
+        root = np.linalg.cholesky(total)
+        back = np.linalg.inv(root)
+        self._shares, turned = np.linalg.eigh(back @ several @ back.T)
+        self._axes, self._back = root @ turned, turned.T @ back
+        self._is_known = self._shares > _KNOWN
+
+    def _by_image(self, u: Floats) -> Floats | None:
+        """The part of images; None if no stratum has two images."""
+        if not len(self._strata):
+            return None
+        totals = _sums(self._shown, u)
+        size = np.bincount(self._stratum)[self._stratum]
+        centre = _sums(self._stratum, totals)[self._stratum] / size[:, None]
+        scale = np.sqrt(np.where(size > 1, size / np.maximum(size - 1, 1), 0))
+        distances = _sums(self._image, (totals - centre) * scale[:, None])
+        found = distances.T @ distances
+        stretch = np.where(self._is_known, 1 / np.sqrt(np.maximum(self._shares, _KNOWN)), 0)
+        inner = self._back @ found @ self._back.T
+        return np.asarray(self._axes @ (stretch[:, None] * inner * stretch) @ self._axes.T)
+
+    def _projection(self, whole: Floats, by_person: Floats) -> Floats:
+        """The variance, with that by respondents in directions in which images are alone."""
+        if self._is_known.all():
+            return whole
+        known = (self._axes * self._is_known) @ self._back
+        return np.asarray(by_person + known @ (whole - by_person) @ known.T)
+
+    # ---- Contrasts ----
+
+    def _undetermined(self, x: Floats, z: Floats) -> Floats:
+        """Orthonormal directions of coefficients that make no difference to the answers."""
+        lost = ~self.known
+        null = -self.turn @ (z.T @ (self.weight[:, None] * x[:, lost]))
+        null[lost] += np.eye(int(lost.sum()))
+        return np.asarray(np.linalg.qr(null)[0])
+
+    def estimable(self, contrasts: Floats) -> NDArray[np.bool_]:
+        """Whether the answers determine contrasts, which they may not if columns are collinear."""
+        size = np.linalg.norm(contrasts, axis=1)
+        return np.asarray(np.linalg.norm(contrasts @ self._null, axis=1) <= 1e-8 * size)
+
+    def _find_alone(self) -> None:
+        """Directions that a single respondent determines."""
+        trace = np.trace(self._information, axis1=1, axis2=2)
+        self._alone: list[tuple[int, Floats]] = []
+        for place in np.flatnonzero(trace > 1 - 1e-8):
+            values, vectors = np.linalg.eigh(self._information[place])
+            self._alone += [
+                (int(self.people[place]), vectors[:, i]) for i in np.flatnonzero(values > 1 - 1e-8)
+            ]
+
+    def errors(self, contrasts: Floats) -> ContrastErrors:
+        """Standard errors and degrees of freedom of contrasts, one per row."""
+        at = contrasts @ self.turn
+        size = (at**2).sum(axis=1)
+        alone = np.full(len(at), -1, dtype=np.int64)
+        for person, direction in self._alone[::-1]:
+            alone[(at @ direction) ** 2 > 0.01 * size] = person
+        variance = np.einsum("ij,jk,ik->i", at, self.covariance, at)
+        found = (alone < 0) & (size > 0)
+        df = np.full(len(at), np.nan)
+        for i in np.flatnonzero(found):
+            df[i] = self._degrees(at[i])
+        return ContrastErrors(np.where(found, np.sqrt(np.maximum(variance, 0)), np.nan), df, alone)
+
+    def _degrees(self, a: Floats) -> float:
+        people = self._degrees_of_people(a)
+        if self.variance == "respondent" or not len(self._strata):
+            return people
+        of_stratum = np.einsum("i,hij,j->h", a, self._strata, a)
+        if of_stratum.sum() < _KNOWN * (a @ self._total @ a):
+            return people
+        images = of_stratum.sum() ** 2 / (of_stratum @ (self._overlap @ of_stratum))
+        return float(images if self.variance == "image" else min(people, images))
+
+    def joint_degrees(self, contrasts: Floats) -> float:
+        """Degrees of freedom of the covariance matrix of several contrasts.
+
+        They are those of a Wishart matrix: q (q + 1) over the sum of the variances of the elements,
+        where the expected matrix is the identity (Pustejovsky and Tipton 2018, equation 18).
+        """
+        at = contrasts @ self.turn
+        q = len(at)
+        effects = self.weight[:, None] * (self._z @ at.T)
+        root = scipy.linalg.cholesky(effects.T @ effects)
+        scaled = scipy.linalg.solve_triangular(root, effects.T, trans="T").T
+        n = len(self.people)
+        ones = np.ones(len(scaled))
+        own = _products(self._respondent, scaled, ones, n)
+        per_person = _sums(self._respondent, effects**2)
+        naive = per_person.sum(axis=0) ** 2 / (per_person**2).sum(axis=0)
+        alone = np.array([self._degrees_of_people(one) for one in at])
+        people = q * (q + 1) / _noise(own, scipy.sparse.eye_array(n)) * (alone / naive).min()
+        if self.variance == "respondent" or not len(self._strata):
+            return float(people)
+        several = self._in_several
+        share = (scaled[several] ** 2).sum() / q
+        own = _products(self._unit[several], scaled[several], ones[several], len(self._strata))
+        images = q * (q + 1) * share**2 / _noise(own, self._overlap)
+        return float(images if self.variance == "image" else min(people, images))
+
+    def _degrees_of_people(self, a: Floats) -> float:
+        """Satterthwaite's, if answers are independent and vary equally (Bell and McCaffrey)."""
+        v, b = self._information @ a, self._squares @ a
+        d, s = b @ a, self._squares.sum(axis=0)
+        # The covariance of respondents' scores is diag(d) + parts @ core @ parts.T.
+        parts = np.hstack([v, b])
+        none, one = np.zeros_like(s), np.eye(len(s))
+        core = np.block([[s, -one], [-one, none]])
+        inside = core @ (parts.T @ parts)
+        of_person = np.einsum("ri,ij,rj->r", parts, core, parts)
+        trace = d.sum() + np.trace(inside)
+        squared = (d**2).sum() + 2 * (d * of_person).sum() + np.trace(inside @ inside)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return float(np.minimum(trace**2 / squared, self.n_respondents - 1))
+
+
+def _sums(unit: Ints, values: Floats) -> Floats:
+    """Totals of the rows of units."""
+    n = len(unit)
+    pick = scipy.sparse.csr_array((np.ones(n), (unit, np.arange(n))))
+    return np.asarray(pick @ values)
+
+
+def _products(unit: Ints, z: Floats, weight: Floats, n: int) -> Floats:
+    """For each unit the sum of weight z z'."""
+    k = z.shape[1]
+    pairs = (weight[:, None] * z)[:, :, None] * z[:, None, :]
+    return _sums(unit, pairs.reshape(len(z), k * k)).reshape(n, k, k)
+
+
+def _noise(squares: Floats, overlap: Any) -> float:
+    """The sum of the variances of the elements of a sum of Wishart matrices, one of each unit."""
+    flat = squares.reshape(len(squares), -1)
+    traces = np.trace(squares, axis1=1, axis2=2)
+    return float(traces @ (overlap @ traces) + (flat * (overlap @ flat)).sum())
+
+
+def _overlap(image: Ints, stratum: Ints) -> scipy.sparse.csr_array:
+    """Traces of products of the centring matrices of strata, which may be strata of two cells.
+
+    With one cell this is diagonal, with 1 / (m - 1) for m images.
+    """
+    known = np.bincount(stratum)[stratum] > 1
+    stratum = np.unique(stratum[known], return_inverse=True)[1]
+    image = image[known]
+    if not len(image):
+        return scipy.sparse.csr_array((0, 0))
+    shown = scipy.sparse.csr_array((np.ones(len(image)), (image, stratum)))
+    both = scipy.sparse.coo_array(shown.T @ shown)
+    size = np.bincount(stratum)
+    first, second = size[both.row], size[both.col]
+    traces = both.data * (1 - 1 / first - 1 / second + both.data / (first * second))
+    traces = traces / ((first - 1) * (second - 1))
+    return scipy.sparse.csr_array((traces, (both.row, both.col)), shape=both.shape)
+
+
+def _positive(covariance: Floats, by_person: Floats) -> Floats:
+    """The variance, with that by respondents in directions where it is zero or less."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    least = 1e-10 * np.trace(by_person) / len(values)
+    people = np.einsum("ji,jk,ki->i", vectors, by_person, vectors)
+    return np.asarray((vectors * np.where(values <= least, people, values)) @ vectors.T)
