@@ -87,10 +87,12 @@ check_share <- function(x, name, call = rlang::caller_env(), hint = NULL) {
 }
 
 check_choice <- function(x, name, choices, call, hint = NULL) {
-  check_string(x, name, call = call)
-  if (!x %in% choices) {
+  if (is.factor(x)) {
+    abort_factor(name, call)
+  }
+  if (!rlang::is_string(x) || !x %in% choices) {
     abort_imagestrata(
-      "{.arg {name}} must be one of {.or {.val {choices}}}, not {.val {x}}.",
+      "{.arg {name}} must be one of {.or {.val {choices}}}, not {seen(x)}.",
       hint = hint,
       call = call
     )

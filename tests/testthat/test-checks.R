@@ -167,3 +167,13 @@ test_that("tidy(), glance() and augment() refuse what they do not take", {
   expect_error(glance(toy_sample()), "no row for a sample", class = "imagestrata_error")
   expect_equal(tidy(toy_sample()), tibble::as_tibble(toy_sample()))
 })
+
+test_that("a wrong choice is answered with the choices, whatever its type", {
+  for (wrong in list("median", TRUE, NA, NULL, 3, c("mean", "mode"))) {
+    expect_error(
+      check_choice(wrong, "rule", c("mean", "mode"), rlang::current_env()),
+      'must be one of "mean" or "mode"',
+      class = "imagestrata_error"
+    )
+  }
+})
