@@ -34,7 +34,7 @@
 #'
 #' **Trends** use the means of all groups, on the clusters that all groups rated; with equally
 #' spaced groups, the middle one of an odd number has no weight. Trends over respondents with
-#' covariates are regressions: see [survey::svyglm()] with [rating_weights()].
+#' covariates are regressions: see [rating_model()].
 #'
 #' The standard error of a gap is that of the contrast of two means in one survey (for
 #' `"respondent"` it equals survey's `svycontrast()` after `svyby(covmat = TRUE)`). It accounts for

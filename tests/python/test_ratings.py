@@ -142,11 +142,30 @@ def test_estimates_are_those_of_r(function, weight, variance):
     pd.testing.assert_frame_equal(table, known, rtol=1e-9, check_dtype=False)
 
 
+def every(name: str = "", **arguments: object) -> dict[str, dict[str, object]]:
+    """Every weight with every variance."""
+    return {
+        f"{weight} {variance} {name}".strip(): {"weight": weight, "variance": variance, **arguments}
+        for weight in WEIGHTS
+        for variance in VARIANCES
+    }
+
+
 #: Arguments of the golden survey's cases, as golden_survey_cases() in R has them.
-CASES = {f"{w} {v}": {"weight": w, "variance": v} for w in WEIGHTS for v in VARIANCES} | {
-    "month": {"by": ["group", "month"]}
+CASES = {
+    **every(),
+    **every("all", by=None, conf_level=0.8),
+    **every("cluster", by="cluster"),
+    **every("gender", by=["group", "gender"]),
+    "month": {"by": ["group", "month"]},
 }
-GAP_CASES: dict[str, dict[str, object]] = CASES | {
+GAP_CASES: dict[str, dict[str, object]] = {
+    **every(),
+    **every("change", by=["group", "month"], change="pairs"),
+    **every("change by gender", by=["group", "gender"], change="pairs", reference="D"),
+    **every("trend", by=["ideology", "gender"], contrasts="trend", adjust="BH"),
+    **every("months", by="month", conf_level=0.9),
+    "month": {"by": ["group", "month"]},
     "reference": {"reference": "I", "adjust": "BH"},
     "change": {"by": ["group", "month"], "change": "pairs"},
     "change of respondents": {

@@ -43,10 +43,29 @@ otherwise <- c(
   plot_tuning = "autoplot(x)"
 )
 
-# What R does by itself and more of, with a twin in Python to be checked against: the same names,
-# but arguments of its own.
-pure_r <- c(
-  "read_ratings", "rating_means", "rating_gaps", "rating_weights", "rating_model"
+# Arguments that a function has in R alone, and why. R computes ratings by itself; the functions of
+# Python are tested against the same tables.
+only_r <- tibble::tribble(
+  ~verb, ~argument, ~why,
+  "rating_means", "shrink", "the mixed model is that of lme4",
+  "rating_gaps", "shrink", "the mixed model is that of lme4",
+  "rating_model", "method", "the mixed model is that of lme4",
+  "rating_model", "target", "the target of the mixed model",
+  "read_ratings", "source", "exports of Qualtrics are read in R",
+  "read_ratings", "rating_columns", "they name columns of Qualtrics",
+  "read_ratings", "image_columns", "they name columns of Qualtrics",
+  "read_ratings", "too_fast", "doubtful respondents are listed in R"
+)
+
+# Functions that R has alone, by patterns of their names, and why.
+functions_of_r <- c(
+  "^(plot_|autoplot|figure_size|party_colours)" = "figures by ggplot2",
+  "^(tidy|glance|augment|tbl_sum)$" = "generics of R",
+  "^(demo_|imagestrata_example)" = "small objects for examples",
+  "^(install_imagestrata|imagestrata_ready)" = "they set up Python",
+  "^rating_survey$" =
+    "an object of R's survey package; `rating_weights()` has its weights in both languages",
+  "^" = "statistics that are computed in R"
 )
 
 methods_of_classes <- tibble::tribble(
@@ -104,9 +123,34 @@ methods_of_classes <- tibble::tribble(
   "`LocalModel(model, device)`", "`local_model(model, device)`",
   "`IterativeKMeans`, `SingleKMeans`, `DensityClustering`",
   "none: scikit-learn estimators; use `cluster_images()`",
+  "`list_encoders()`", "`list_encoders()`",
   "`ImagestrataError`", "conditions of class `imagestrata_error`",
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"
 )
+
+# "; only in R: `shrink = false` (the mixed model is that of lme4)"
+more_in_r <- function(verb) {
+  more <- only_r[only_r$verb == verb, ]
+  if (nrow(more) == 0) {
+    return("")
+  }
+  known <- r_signatures(verb)
+  default <- known$default[match(more$argument, known$argument)]
+  arguments <- paste0("`", more$argument, " = ", default, "` (", more$why, ")")
+  paste0("; only in R: ", paste(arguments, collapse = ", "))
+}
+
+functions_only_in_r <- function(verbs, classes) {
+  exports <- getNamespaceExports("imagestrata")
+  twin <- vapply(paste0(exports, "("), \(call) any(grepl(call, classes, fixed = TRUE)), NA)
+  alone <- sort(setdiff(exports[!twin], verbs), method = "radix")
+  # The first pattern that fits.
+  fits <- vapply(names(functions_of_r), grepl, logical(length(alone)), x = alone)
+  reason <- functions_of_r[max.col(fits, ties.method = "first")]
+  vapply(unique(reason), \(why) {
+    sprintf("| %s | %s |", paste0("`", alone[reason == why], "()`", collapse = ", "), why)
+  }, "", USE.NAMES = FALSE)
+}
 
 parity_page <- function() {
   python <- python_signatures()
@@ -115,19 +159,23 @@ parity_page <- function() {
     text = paste0("`", .data$argument, sub("^(.)", " = \\1", .data$default), "`", collapse = ", ")
   )
   twin <- dplyr::coalesce(otherwise[arguments$verb], paste0(arguments$verb, "()"))
-  own <- arguments$verb %in% pure_r
-  arguments$text[own] <- paste0("in Python: ", arguments$text[own], "; in R see its help")
+  more <- vapply(arguments$verb, more_in_r, "")
+  arguments$text <- paste0(arguments$text, more)
   classes <- methods_of_classes
   c(
     "# Parity of Python and R",
     "",
     "Made by `make document` from the signatures of both languages; a test fails where an argument",
     "or a default of one is missing in the other. Python's `None`, `True`, `False` (below as JSON)",
-    "are `NULL`, `TRUE`, `FALSE` in R.",
+    "are `NULL`, `TRUE`, `FALSE` in R. What only R has is listed with the reason.",
     "",
     "| Python | R | arguments of both |",
     "|---|---|---|",
     sprintf("| `%s()` | `%s` | %s |", arguments$verb, twin, arguments$text),
+    "",
+    "| functions that only R has | why |",
+    "|---|---|",
+    functions_only_in_r(c(arguments$verb, twin), classes$R),
     "",
     "| Python | R |",
     "|---|---|",

@@ -158,14 +158,25 @@ golden_survey <- function() {
 # Arguments of rating_means() and rating_gaps(), which the Python test repeats.
 golden_survey_cases <- function() {
   options <- golden_options()
-  every <- Map(
-    \(weight, variance) list(weight = weight, variance = variance),
-    options$weight, options$variance
-  )
-  names(every) <- paste(options$weight, options$variance)
+  # Every weight with every variance.
+  every <- function(name = NULL, ...) {
+    cases <- Map(
+      \(weight, variance) list(weight = weight, variance = variance, ...),
+      options$weight, options$variance
+    )
+    rlang::set_names(cases, vapply(
+      Map(c, options$weight, options$variance, list(name)), paste, "", collapse = " "
+    ))
+  }
   list(
-    means = c(every, list(month = list(by = c("group", "month")))),
-    gaps = c(every, list(
+    means = c(
+      every(), every("all", by = NULL, conf_level = 0.8), every("cluster", by = "cluster"),
+      every("gender", by = c("group", "gender")), list(month = list(by = c("group", "month")))
+    ),
+    gaps = c(every(), every("change", by = c("group", "month"), change = "pairs"),
+      every("change by gender", by = c("group", "gender"), change = "pairs", reference = "D"),
+      every("trend", by = c("ideology", "gender"), contrasts = "trend", adjust = "BH"),
+      every("months", by = "month", conf_level = 0.9), list(
       month = list(by = c("group", "month")),
       reference = list(reference = "I", adjust = "BH"),
       change = list(by = c("group", "month"), change = "pairs"),

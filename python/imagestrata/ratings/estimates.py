@@ -40,8 +40,9 @@ def rating_means(
 ) -> pd.DataFrame:
     """Estimate mean ratings of every item and dimension, by groups.
 
-    R's ``rating_means()`` gives the same estimates. It also shrinks means of clusters by a mixed
-    model and is fast for millions of ratings. Both are tested against the same reference tables.
+    R's ``rating_means()`` gives the same estimates. It also has ``shrink``, for means of clusters
+    from a mixed model (lme4), which Python lacks, and is fast for millions of ratings. Both are
+    tested against the same reference tables.
 
     Parameters
     ----------
@@ -181,7 +182,8 @@ def rating_gaps(
 ) -> pd.DataFrame:
     """Estimate gaps between groups in the mean rating of every item and dimension.
 
-    R's ``rating_gaps()`` gives the same estimates; see :func:`rating_means`.
+    R's ``rating_gaps()`` gives the same estimates. It also has ``shrink``, for gaps of clusters
+    from a mixed model (lme4), which Python lacks; see :func:`rating_means`.
 
     Parameters
     ----------
