@@ -64,7 +64,9 @@ rating_table <- function(estimates,
   table <- if (inherits(estimates, "imagestrata_rating_model")) {
     table_of_model(estimates, level, write)
   } else {
-    check_estimates(estimates, "estimates", "rating_means", c("estimate", "std.error"))
+    # Coefficients and effects of models, which are not means, have no numbers of ratings.
+    needed <- c("estimate", "std.error", "n_ratings")
+    check_estimates(estimates, "estimates", "rating_means", needed)
     table_of_estimates(rows_of_level(plain_by(estimates), level), write)
   }
   if (!is.null(out)) {

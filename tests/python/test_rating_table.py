@@ -120,6 +120,8 @@ def test_wrong_input_is_refused():
     for given, message in [
         (1, "must be a result of"),
         (small_means().drop(columns="df"), "lacks 'df'"),
+        # The coefficients of a model are no means; the model itself has a table.
+        (small_means().drop(columns="n_ratings").assign(term="groupR"), "lacks 'n_ratings'"),
     ]:
         with pytest.raises(ImagestrataError, match=message):
             rating_table(given)

@@ -78,6 +78,8 @@ test_that("files have the format of their extension, and are not replaced unaske
 test_that("wrong input is refused", {
   refuses <- function(code, message) expect_error(code, message, class = "imagestrata_error")
   refuses(rating_table(1), "must be the result of")
+  # The coefficients of a model are no means; the model itself has a table.
+  refuses(rating_table(dplyr::select(small_means(), -"n_ratings")), "lacks n_ratings")
   refuses(rating_table(small_means(), level = "dimension"), "no \"dimension\" to show")
   refuses(rating_table(small_means(), labels = "Proud"), "texts by name")
   refuses(rating_table(small_means(), labels = c(D = "R")), "would be called \"R\"")

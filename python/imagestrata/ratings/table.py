@@ -193,6 +193,7 @@ def _check_file(out: Any, overwrite: bool) -> Path:
 
 def _check_estimates(given: Any) -> pd.DataFrame:
     needed = ["level", "item", "dimension", "estimate", "std_error", "df", "conf_low", "conf_high"]
+    needed += ["n_ratings"]  # which coefficients and effects of models, no means, do not have
     if not isinstance(given, pd.DataFrame):
         raise ImagestrataError(
             f"{arg('estimates')} must be a result of {_made_by()}, not {quote(given)}."
