@@ -9,9 +9,14 @@
 #' cluster are far more frequent than in the corpus. Design-weighted measures represent all pairs of
 #' images.
 #'
-#' Intervals come from a Bayesian bootstrap within strata, with Jeffreys' prior of half a pair for
-#' each share. A few sampled pairs between clusters represent most pairs that belong together, and
-#' simple resampling of a few pairs would give intervals that are too narrow.
+#' Intervals come from posteriors of the shares of each stratum, with Jeffreys' prior of half a pair
+#' of each kind in the stratum whose pairs have the largest weight. A few sampled pairs between
+#' clusters can represent many pairs that belong together, and simple resampling of a few pairs would
+#' give intervals that are too narrow. Strata that are single clusters (`"within 3"`) count as one
+#' group, with the variance of a stratified sample.
+#'
+#' How many pairs a clustering puts together is known if it has exactly the images from which the
+#' pairs were drawn. The design-weighted measures then use this number.
 #'
 #' Errors of judgement affect the weighted recall most. If one pair in twenty belongs together, one
 #' error in twenty pairs doubles the number that seems to. `error_rate` corrects for this, with

@@ -64,7 +64,7 @@ def main() -> None:
             for fit in fits
         ]
     ).reset_index(drop=True)[list(RATIOS)]
-    strata = [cluster_for_pairs(embeddings.matrix, 80, seed) for seed in range(N_SEEDS)]
+    strata = [cluster_for_pairs(embeddings.matrix, 80, seed).labels for seed in range(N_SEEDS)]
     rows, choices = [], []
     start = time.monotonic()
     for i in range(arguments.sets):

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from clusterings import hand_made
 from imagestrata import ImagestrataError, score_clustering
 from imagestrata.sampling.pairs import draw_pairs, pair_id
-from imagestrata.validation.pair_scores import _truncated_beta, design_weights
+from imagestrata.validation.pair_scores import (
+    RATIOS,
+    Sample,
+    _draw_shares,
+    design_weights,
+    groups_of,
+    score_sample,
+)
 
 #: Most pairs here are made by hand, and stand for themselves.
 pytestmark = pytest.mark.filterwarnings("ignore:The pairs have no column 'probability'")
@@ -178,23 +185,72 @@ def test_known_errors_of_judgement_are_taken_out():
     assert estimates(score_clustering(clusters, pairs_of(rows), error_rate=0.3))["recall"] == 1
 
 
-@pytest.mark.parametrize(("same", "others"), [(0, 2000), (2000, 0), (3, 200), (90, 110)])
-@pytest.mark.parametrize("edge", [0, 0.05, 0.45])
-def test_shares_are_drawn_between_the_edges(same, others, edge):
+def test_half_a_pair_is_added_once_where_it_weighs_most():
+    """Sums of rare pairs of many strata would be too large with half a pair in each."""
     from scipy.stats import beta
 
-    a, b = np.array([same + 0.5]), np.array([others + 0.5])
-    drawn = _truncated_beta(a, b, edge, 4000, np.random.default_rng(0))
-    assert drawn.shape == (4000, 1)
-    assert drawn.min() >= edge
-    assert drawn.max() <= 1 - edge
-    inside = beta.cdf(1 - edge, a, b) - beta.cdf(edge, a, b)
-    if inside > 1e-6:
-        middle = beta.ppf(beta.cdf(edge, a, b) + inside / 2, a, b)
-        assert np.median(drawn) == pytest.approx(middle, abs=0.005)
-    else:
-        nearest = edge if same < others else 1 - edge
-        assert abs(drawn - nearest).max() < 0.05
+    rng = np.random.default_rng(0)
+    share, number = np.array([0.0, 0.5, 0.0, 0.0]), np.array([10.0, 20, 40, 0])
+    drawn = _draw_shares(share, number, np.array([1.0, 5, 9, 20]), 20_000, rng)
+    assert (drawn[:, 0] == 0).all()
+    for column, posterior in ((1, beta(10, 10)), (2, beta(0.5, 40.5)), (3, beta(0.5, 0.5))):
+        assert drawn[:, column].mean() == pytest.approx(posterior.mean(), rel=0.05)
+        assert drawn[:, column].std() == pytest.approx(posterior.std(), rel=0.05)
+
+
+def sample_of(table, strata, groups, n_together=None):
+    """A sample from a list of (stratum, together, judgement, weight)."""
+    stratum, together, judgement, weight = (np.array(column) for column in zip(*table, strict=True))
+    codes = np.array([strata.index(name) for name in stratum])
+    group = np.array(groups)[codes]
+    return Sample.of(together, judgement.astype(float), weight, codes, group, n_together)
+
+
+def test_the_variance_of_clusters_that_share_a_group_is_that_of_a_stratified_sample():
+    # Two clusters of 100 and 20 pairs, 4 judged of each: shares 3/4 and 1/2.
+    rows = [("a", True, 1, 25.0)] * 3 + [("a", True, 0, 25.0)]
+    rows += [("b", True, 1, 5.0)] * 2 + [("b", True, 0, 5.0)] * 2
+    sample = sample_of(rows, ["a", "b"], [0, 0])
+    same, pairs = sample.cells[:, 1, 1], sample.cells[:, 1].sum(axis=1)
+    share, number = sample.shares(same, pairs)
+    p = (100 * 0.75 + 20 * 0.5) / 120
+    # Variance of the mean of a stratified sample, (N_h / N)^2 s_h^2 / n_h.
+    variance = (100 / 120) ** 2 * (0.75 * 0.25 * 4 / 3) / 4 + (20 / 120) ** 2 * (0.25 * 4 / 3) / 4
+    assert share == pytest.approx([p])
+    assert number == pytest.approx([p * (1 - p) / variance])
+    # Strata that are no group keep their own shares and numbers.
+    share, number = sample_of(rows, ["a", "b"], [0, 1]).shares(same, pairs)
+    assert share.tolist() == [0.75, 0.5]
+    assert number.tolist() == [4, 4]
+
+
+def test_clusters_are_a_group_and_other_strata_are_not():
+    names = ["within 1", "within 12-15", "within", "between 1", "1-3 of 12", "within 2"]
+    groups = groups_of(pd.DataFrame({"stratum": names, "probability": 0.5}))
+    assert groups[0] == groups[1] == groups[5]
+    assert len(set(groups)) == 4
+
+
+def test_the_known_number_of_pairs_together_is_used():
+    # 40 of 1,000 pairs are drawn from each stratum; 10 and 2 are together: about 250 and 50.
+    rows = [("a", True, 1, 25.0)] * 8 + [("a", True, 0, 25.0)] * 2 + [("a", False, 0, 25.0)] * 30
+    rows += [("b", True, 1, 25.0)] * 2 + [("b", False, 1, 25.0)] + [("b", False, 0, 25.0)] * 37
+    rng = np.random.default_rng(0)
+    free = score_sample(sample_of(rows, ["a", "b"], [0, 1]), RATIOS, 1, 4000, rng)
+    known = score_sample(sample_of(rows, ["a", "b"], [0, 1], 400), RATIOS, 1, 4000, rng)
+    assert [free["precision"][0], known["precision"][0]] == pytest.approx([10 / 12] * 2)
+    assert free["recall"][0] == pytest.approx(10 / 11)
+    # 400 * 10 / 12 are rightly together; 1 of 68 of the 1,600 others is missed.
+    right, missed = 400 * 10 / 12, 1600 / 68
+    assert known["recall"][0] == pytest.approx(right / (right + missed))
+    assert np.std(known["recall"][1]) < np.std(free["recall"][1])
+    # If all pairs of some strata are together and these are all that are, shares are known.
+    rows = [("a", True, 1, 25.0)] * 30 + [("a", True, 0, 25.0)] * 10 + [("b", False, 0, 25.0)] * 40
+    sure = score_sample(sample_of(rows, ["a", "b"], [0, 1], 1000), RATIOS, 1, 4000, rng)
+    low, high = np.quantile(sure["precision"][1], [0.025, 0.975])
+    from scipy.stats import beta
+
+    assert [low, high] == pytest.approx(beta.ppf([0.025, 0.975], 30.5, 10.5).tolist(), abs=0.01)
 
 
 def test_intervals_of_one_stratum_are_those_of_jeffreys():

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from imagestrata import Embeddings, ImagestrataError, cluster_images, sample_pairs
 from imagestrata.provenance import read_run
-from imagestrata.sampling.pairs import _allocate, check_pairs, draw_pairs
+from imagestrata.sampling.pair_strata import Cells, pair_strata
+from imagestrata.sampling.pairs import WITHIN, _allocate, check_pairs, draw_pairs
 
 
 def images_of(n: int) -> pd.DataFrame:
@@ -66,6 +67,129 @@ def test_pairs_are_what_their_stratum_says(clusters, share, n, seed):
     assert (together == (drawn["stratum"] == "within")).all()
     assert drawn["probability"].tolist() == [wanted[s] / there_are[s] for s in drawn["stratum"]]
     check_pairs(drawn)  # no image twice in a pair, no pair twice
+
+
+def three_cells() -> Cells:
+    """Cells of seven images; the nearest are 0 and 1, the farthest 0 and 2."""
+    return Cells(np.array([0, 0, 1, 1, 2, 2, 2]), np.array([[0, 1], [0.3, 1], [1, 0.1]]))
+
+
+@pytest.mark.parametrize("within", WITHIN)
+def test_strata_by_cluster_and_by_nearness_are_all_pairs_once(within):
+    clusters = np.array([0, 0, 0, 0, 1, 1, -1])
+    strata = pair_strata(clusters, 5, within, three_cells())
+    found = []
+    for name, stratum in strata.items():
+        rows = stratum.draw(stratum.size, np.random.default_rng(0)).to_numpy()
+        found += [tuple(sorted(pair)) for pair in rows.tolist()]
+        together = clusters[rows[:, 0]] == clusters[rows[:, 1]]
+        assert (together == name.startswith("within")).all()
+    assert sorted(found) == list(combinations(range(7), 2))
+
+
+def test_the_strata_of_seven_images_by_hand():
+    clusters = np.array([0, 0, 0, 0, 1, 1, -1])
+    near = {
+        name: stratum.size
+        for name, stratum in pair_strata(clusters, 5, "per_pair", three_cells()).items()
+    }
+    # Between clusters are 14 pairs. In a cell: 4 6, 5 6. Of cells 1 and 2 are 6, of 0 and 2 are 6.
+    # The middles of these blocks are at 1/14, 5/14 and 11/14 of the pairs.
+    assert near == {"within": 7, "between 3": 2, "between 4": 12}
+    by_cluster = pair_strata(clusters, 5, "per_cluster", three_cells())
+    # Each of the two clusters is due 2.5 pairs, but the second has only one.
+    assert {k: s.size for k, s in by_cluster.items() if k.startswith("w")} == {
+        "within 1": 6,
+        "within 2": 1,
+    }
+    drawn = draw_pairs(images_of(7), clusters, 9, 5 / 9, np.random.default_rng(0),
+                       within="per_cluster", cells=three_cells())  # fmt: skip
+    numbers = drawn["stratum"].value_counts().to_dict()
+    assert numbers == {"within 1": 4, "within 2": 1, "between 3": 2, "between 4": 2}
+    assert (drawn["probability"] == drawn["stratum"].map(numbers) / drawn["N_h"]).all()
+
+
+def test_clusters_that_are_due_fewer_than_two_pairs_share_a_stratum():
+    clusters = np.repeat(np.arange(6), [3, 9, 3, 3, 6, 3])
+    found = pair_strata(clusters, 10, "per_image", None)
+    # Due are 10/27 of a pair per image: 3.3, 2.2 and 1.1 of clusters with 9, 6 and 3 images.
+    assert {name: stratum.size for name, stratum in found.items()} == {
+        "within 1": 36,
+        "within 2": 15,
+        "within 3-4": 6,
+        "within 5-6": 6,
+        "between": 351 - 63,
+    }
+    equal = pair_strata(clusters, 4, "per_cluster", None)
+    assert [name for name in equal if name != "between"] == ["within 1-3", "within 4-6"]
+
+
+def test_every_pair_between_clusters_is_drawn_with_its_probability():
+    clusters = np.array([0, 0, 1, 1, 1, 2, -1])
+    several = np.array([clusters, [0, 0, 0, 1, 1, 2, 2]])
+    n_draws = 1200
+    for labels, prefix in ((clusters, "between"), (several, "0 of 2, ")):
+        counts, probability = Counter(), {}
+        for seed in range(n_draws):
+            drawn = draw_pairs(images_of(7), labels, 7, 3 / 7, np.random.default_rng(seed),
+                               cells=three_cells())  # fmt: skip
+            drawn = drawn[drawn["stratum"].str.startswith(prefix)]
+            for a, b, p in zip(drawn["image_a"], drawn["image_b"], drawn["probability"],
+                               strict=True):  # fmt: skip
+                counts[frozenset((a, b))] += 1
+                probability[frozenset((a, b))] = p
+        apart = [
+            (i, j)
+            for i, j in combinations(range(7), 2)
+            if not any(one[i] == one[j] >= 0 for one in np.atleast_2d(labels))
+        ]
+        assert set(counts) == {frozenset((f"i{i}", f"i{j}")) for i, j in apart}
+        for pair, count in counts.items():
+            p = probability[pair]
+            assert abs(count - n_draws * p) <= 5 * (n_draws * p * (1 - p)) ** 0.5
+
+
+def test_pairs_of_large_blocks_are_drawn_without_listing_them(monkeypatch):
+    clusters = np.repeat([0, 1], [300, 40])
+    stratum = pair_strata(clusters, 5, "per_pair", None)["between"]
+    rng = np.random.default_rng(0)
+    assert stratum.size == 300 * 40
+    drawn = stratum.draw(500, rng).to_numpy()
+    more = stratum.draw(stratum.size - 500, rng, taken=drawn).to_numpy()
+    rows = {tuple(pair) for pair in np.sort(np.concatenate([drawn, more]), axis=1).tolist()}
+    assert len(rows) == stratum.size
+    assert {(clusters[a], clusters[b]) for a, b in rows} == {(0, 1)}
+    # However few of them belong, and however many there are.
+    monkeypatch.setattr("imagestrata.sampling.pair_strata._LISTED", 1)
+    one = pair_strata(np.where(np.arange(200) == 7, 1, 0), 5, "per_pair", None)["between"]
+    assert len(one.draw(199, rng).drop_duplicates()) == 199
+
+
+def test_one_clustering_is_needed_to_divide_pairs_among_its_clusters():
+    fits = [cluster_images(vectors(), "kmeans", n_clusters=k, progress=False) for k in (2, 3)]
+    with pytest.raises(ImagestrataError, match='within="per_cluster" divides') as told:
+        sample_pairs(vectors(), 40, clusterings=fits, within="per_cluster")
+    assert "there are 2 different ones" in str(told.value)
+    drawn = sample_pairs(vectors(), 40, clusterings=fits[1], within="per_cluster")
+    numbers = drawn["stratum"].value_counts()
+    assert numbers.filter(like="within").to_dict() == {
+        "within 1": 4,
+        "within 2": 4,
+        "within 3": 4,
+    }
+    with pytest.raises(ImagestrataError, match="`within` must be one of"):
+        sample_pairs(vectors(), 40, within="pair")
+
+
+def test_near_pairs_are_drawn_more_often():
+    drawn = sample_pairs(vectors(200), 120, 12)
+    strata = drawn.groupby("stratum")[["N_h", "probability"]].first()
+    between = strata.loc[strata.index.str.startswith("between")]
+    assert between["probability"].is_monotonic_decreasing
+    assert drawn["stratum"].value_counts()["between 4"] == 42
+    assert strata["N_h"].sum() == 200 * 199 / 2
+    again = sample_pairs(vectors(200), 120, 12, between="random")
+    assert set(again["stratum"]) == {"within", "between"}
 
 
 def test_every_pair_of_a_stratum_is_equally_likely():
@@ -156,7 +280,7 @@ def test_pairs_are_drawn_from_clusterings_from_a_grid_and_from_every_encoder(tmp
     first = vectors()
     other = Embeddings(first.images, first.matrix[:, ::-1].copy() ** 2, {"name": "other"})
     grid = {"method": ["kmeans"], "n_clusters": [2, 3, 5]}
-    given = {"n": 40, "progress": False}
+    given = {"n": 40, "progress": False, "between": "random"}
     drawn = sample_pairs(first, grid=grid, out=tmp_path, **given)
     assert set(drawn["stratum"]) == {"0 of 3", "1 of 3", "2 of 3", "3 of 3"}
     fits = [cluster_images(first, "kmeans", n_clusters=k, progress=False) for k in (2, 3, 5)]
@@ -229,7 +353,7 @@ def test_same_seed_same_pairs_and_the_run_folder_keeps_them(tmp_path):
 
 
 def test_pairs_within_share_a_cluster_of_real_clusters():
-    drawn = sample_pairs(vectors(), 60, 3, share_within=0.5)
+    drawn = sample_pairs(vectors(), 60, 3, share_within=0.5, between="random")
     matrix = vectors().matrix.mean(axis=1)
     distance = [abs(matrix[int(a[1:])] - matrix[int(b[1:])])
                 for a, b in zip(drawn["image_a"], drawn["image_b"], strict=True)]  # fmt: skip

@@ -30,9 +30,10 @@ test_that("pairs carry their stratum and their probability", {
   expect_equal(nrow(pairs), 40)
   expect_equal(anyDuplicated(pairs$pair_id), 0)
   expect_true(all(pairs$image_a != pairs$image_b))
-  expect_equal(sum(pairs$stratum == "within"), 20)
-  expect_equal(pairs$probability, 20 / pairs$N_h)
-  expect_equal(sum(unique(pairs$N_h)), 60 * 59 / 2)
+  expect_equal(sum(pairs$stratum == "within"), 12)
+  sizes <- dplyr::distinct(pairs[c("stratum", "N_h", "probability")])
+  expect_equal(sum(sizes$N_h), 60 * 59 / 2)
+  expect_equal(sizes$probability * sizes$N_h, unname(c(table(pairs$stratum)[sizes$stratum])))
   expect_identical(pairs, sample_pairs(toy_vectors(), n = 40, k = 4))
   expect_error(sample_pairs(toy_vectors(), n = 5000, k = 4), "there are only",
     class = "imagestrata_error"
@@ -43,7 +44,10 @@ test_that("pairs are drawn by how many clusterings put them together", {
   skip_if_no_core()
   coarse <- cluster_images(toy_vectors(), "kmeans", n_clusters = 2, progress = FALSE)
   fine <- cluster_images(toy_vectors(), "kmeans", n_clusters = 6, progress = FALSE)
-  pairs <- sample_pairs(toy_vectors(), n = 40, clusterings = list(coarse, fine))
+  pairs <- sample_pairs(
+    toy_vectors(),
+    n = 40, between = "random", clusterings = list(coarse, fine)
+  )
   together <- function(topics) {
     cluster <- rlang::set_names(topics$cluster, topics$image_id)
     cluster[pairs$image_a] == cluster[pairs$image_b]
@@ -52,5 +56,29 @@ test_that("pairs are drawn by how many clusterings put them together", {
   sizes <- dplyr::distinct(pairs[c("stratum", "N_h")])
   expect_equal(sum(sizes$N_h), 60 * 59 / 2)
   grid <- list(method = "kmeans", n_clusters = c(2, 6))
-  expect_identical(pairs, sample_pairs(toy_vectors(), n = 40, grid = grid, progress = FALSE))
+  expect_identical(pairs, sample_pairs(
+    toy_vectors(),
+    n = 40, between = "random", grid = grid, progress = FALSE
+  ))
+})
+
+test_that("pairs within are divided by cluster, and pairs between are drawn by nearness", {
+  skip_if_no_core()
+  topics <- cluster_images(toy_vectors(), "kmeans", n_clusters = 3, progress = FALSE)
+  pairs <- sample_pairs(toy_vectors(), n = 40, clusterings = topics, within = "per_cluster")
+  numbers <- table(pairs$stratum)
+  expect_equal(unname(c(numbers[paste("within", 1:3)])), c(4, 4, 4))
+  expect_match(setdiff(pairs$stratum, paste("within", 1:3)), "^between [1-4]$")
+  pairs$judgement <- as.integer(grepl("within", pairs$stratum))
+  scores <- score_clustering(topics, pairs, weighted = TRUE)
+  expect_equal(scores$estimate, c(1, 1, 1, 1))
+  expect_error(
+    sample_pairs(
+      toy_vectors(),
+      n = 40, within = "per_image", grid = list(method = "kmeans", n_clusters = 2:3),
+      progress = FALSE
+    ),
+    "different ones",
+    class = "imagestrata_error"
+  )
 })

@@ -217,9 +217,13 @@ HELP = {
     "reduce_embeddings.method": "pca or umap.",
     "reduce_embeddings.n_components": "The number of dimensions, or (pca) a share of the variance.",
     "sample_images.budget": "The total number of sampled images, instead of --n-per-cluster.",
+    "sample_pairs.between": "How pairs between clusters are drawn: near (pairs of similar images "
+    "more often) or random.",
     "sample_pairs.grid": "A JSON file with settings for `tune`: draw pairs for its clusterings.",
     "sample_pairs.k": "The number of clusters of the k-means for strata.",
     "sample_pairs.n": "The number of pairs.",
+    "sample_pairs.within": "How pairs within clusters are divided among these: per_pair, per_image "
+    "or per_cluster.",
     "scan_images.exclude": "A pattern of files to ignore, such as '*_thumb.jpg'.",
     "scan_images.truncated": "Files that end too early: reject, or keep if half is there.",
     "share_bundle.noise": "Noise on embeddings, as a share of their standard deviation.",

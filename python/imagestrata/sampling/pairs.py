@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,20 +21,20 @@ from ..tables import check_table, read_typed
 from ..validate import check_choice, check_float, check_int, check_seed, columns_of
 from ..verbs import public
 from ..wording import arg, quote, verb
+from .pair_strata import Cells, is_apart, pair_strata
 
 if TYPE_CHECKING:
+    from ..clustering.kmeans import Fit
     from ..embeddings.embeddings import Embeddings
 
 Array: TypeAlias = np.ndarray[Any, Any]
-#: Function from rows of first images and numbers of partners to rows of both images.
-Partner: TypeAlias = Callable[[Array, Array], pd.DataFrame]
 
 #: Treatments of pairs with an image that a clustering or an encoder lacks.
 MISSING = ("error", "drop")
-#: Largest number of strata of pairs that at least one of several clusterings puts together.
-_MOST_STRATA = 4
-#: Largest number of pairs that are counted at once.
-_PAIRS_AT_ONCE = 5_000_000
+#: Weights of the pairs within clusters.
+WITHIN = ("per_pair", "per_image", "per_cluster")
+#: Ways to draw pairs between clusters.
+BETWEEN = ("near", "random")
 
 
 @public
@@ -43,7 +43,9 @@ def sample_pairs(
     n: int = 554,
     k: int = 80,
     *,
-    share_within: float = 0.5,
+    share_within: float = 0.3,
+    within: str = "per_pair",
+    between: str = "near",
     clusterings: Any = None,
     grid: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[Any]]] | None = None,
     missing: str = "error",
@@ -56,8 +58,8 @@ def sample_pairs(
 
     Two images drawn at random rarely belong together. Images are therefore clustered
     first, and pairs within a cluster, which often belong together, are drawn with a
-    higher probability than others. :func:`score_clustering` corrects for it with the
-    ``probability`` of each pair.
+    higher probability than others. So are pairs between clusters whose images look alike.
+    :func:`score_clustering` corrects for both with the ``probability`` of each pair.
 
     By default a single k-means clusters the images, as in the paper. To *compare*
     clusterings, draw the pairs from them (``clusterings=``) or from the candidates of
@@ -72,11 +74,20 @@ def sample_pairs(
     n : int, default 554
         Number of pairs; the default is that of the paper.
     k : int, default 80
-        Number of clusters of the k-means, as in the paper. It has no effect if
-        ``clusterings`` or ``grid`` is given.
-    share_within : float, default 0.5
+        Number of clusters of the k-means, as in the paper. If ``clusterings`` or
+        ``grid`` is given, the k-means only orders the pairs between their clusters.
+    share_within : float, default 0.3
         Share of the pairs whose images are in one cluster of any of the
-        clusterings. The paper does not report this share.
+        clusterings. The paper does not report this share. A larger one makes weighted
+        precision more precise and weighted recall less.
+    within : {"per_pair", "per_image", "per_cluster"}, default "per_pair"
+        How the pairs within clusters are divided among the clusters: in proportion to the
+        number of their pairs, in which a few large clusters supply most of them; in
+        proportion to the number of their images; or equally. The paper calls the last of
+        these "more balanced". See Notes for what it costs.
+    between : {"near", "random"}, default "near"
+        How the pairs between clusters are drawn: ``"near"`` draws pairs of similar images
+        with a higher probability; ``"random"`` draws all with the same one.
     clusterings : Clustering, DataFrame, or a list or dict of these; optional
         The clusterings from which the pairs are drawn: results of
         :func:`cluster_images`, or tables with ``image_id`` and ``cluster`` (-1 for the
@@ -104,15 +115,21 @@ def sample_pairs(
         ``stratum``, ``N_h`` (number of all pairs of the stratum) and ``probability``
         (with which the pair was drawn). No pair occurs twice.
 
-        With one clustering the strata are "within" and "between" its clusters.
+        With one clustering the strata are "within" its clusters, and "between 1"
+        (nearest) to "between 4" (farthest). If the pairs within are divided by image or by
+        cluster, strata are clusters, numbered by size: "within 1" (largest), "within 2", ....
+        Clusters that would receive fewer than two pairs share a stratum: "within 12-15".
         With several clusterings, strata are defined by the number of (different)
-        clusterings that put the pair together: "0 of 12", "1-3 of 12", ..., "10-12 of 12".
+        clusterings that put the pair together: "0 of 12, 1" (nearest) to "0 of 12, 4",
+        "1-3 of 12", ..., "10-12 of 12". With ``between="random"`` there is one stratum
+        "between" or "0 of 12".
 
     Raises
     ------
     ImagestrataError
-        If there are not more images than clusters, a stratum has fewer pairs
-        than are to be drawn from it, or clusterings have other images.
+        If there are not more images than clusters, there are fewer pairs within or between
+        clusters than are to be drawn, clusterings have other images, or pairs within the
+        clusters of several clusterings are to be divided by image or by cluster.
 
     Notes
     -----
@@ -121,6 +138,20 @@ def sample_pairs(
     number of pairs. With several clusterings ``share_within`` is divided equally among
     the strata that at least one puts together; a stratum with too few pairs is taken
     whole, and the others receive the remaining pairs.
+
+    *Pairs between clusters.* Nearness is the cosine of the centres of the two images' clusters
+    in the k-means of ``k`` clusters (of the first encoder), or of half as many clusters as there
+    are images if these are fewer. Pairs are ordered by it and divided into four strata: the
+    nearest 1/64 of all pairs between clusters, those up to 1/16, up to 1/4, and the rest. The
+    last one receives half of the pairs drawn, because most pairs are in it; the others share the
+    rest equally. This is stratified importance sampling: probabilities are higher where
+    images that belong together are more frequent, and exact. No stratum has probability 0.
+
+    *Pairs within clusters.* Weighted precision gives every pair the same weight, and so a
+    cluster of 400 images 400 times the weight of one of 20. With ``within="per_cluster"``
+    large clusters have few judged pairs, and its interval is wider than that of
+    ``"per_pair"``, often more than twice as wide. Use it to look at every
+    cluster; use ``"per_image"`` for a compromise.
 
     The id of a pair is computed from the ids of its images, independent of their sides,
     so that answers to other pairs are detected when they are read.
@@ -139,11 +170,16 @@ def sample_pairs(
     n = check_int("n", n, minimum=1)
     k = check_int("k", k, minimum=1)
     share_within = check_float("share_within", share_within, minimum=0, maximum=1)
+    within = check_choice("within", within, WITHIN)
+    between = check_choice("between", between, BETWEEN)
     missing = check_choice("missing", missing, MISSING)
     seed = check_seed(seed)
     encoders = named_embeddings(embeddings, missing)
     images = common_images(encoders)
     settings: dict[str, Any] = {"n": n, "share_within": share_within, "seed": seed}
+    settings |= {"within": within, "between": between}
+    if between == "near" or (clusterings is None and grid is None):
+        settings["k"] = k
     if clusterings is not None and grid is not None:
         raise ImagestrataError(
             f"{arg('clusterings')} and {arg('grid')} exclude each other: pairs are drawn from one "
@@ -159,14 +195,12 @@ def sample_pairs(
     elif grid is not None:
         settings["grid"] = checked_grid(grid)
         candidates = candidates_of(encoders, settings["grid"], seed)
-    else:
-        settings["k"] = k
-        if k >= len(images):
-            raise ImagestrataError(
-                f"{arg('k')} must be smaller than the number of images, which is {len(images)}; "
-                f"it is {k}.",
-                f"Ask for fewer clusters with {arg('k')}.",
-            )
+    elif k >= len(images):
+        raise ImagestrataError(
+            f"{arg('k')} must be smaller than the number of images, which is {len(images)}; "
+            f"it is {k}.",
+            f"Ask for fewer clusters with {arg('k')}.",
+        )
 
     inputs = prints[0] if len(prints) == 1 else fingerprint(prints)
     step = Step(
@@ -179,15 +213,18 @@ def sample_pairs(
     )
 
     def make() -> pd.DataFrame:
-        labels = found
+        labels, cells, first = found, None, next(iter(encoders.values()))
         if grid is not None:
             fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
             labels = on_images(images, candidates, fitted, encoders)
         elif clusterings is None:
-            fits = (cluster_for_pairs(one.matrix, k, seed) for one in encoders.values())
+            fits = (cluster_for_pairs(one.matrix, k, seed).labels for one in encoders.values())
             both = zip(encoders.values(), fits, strict=True)
             labels = [labels_on(images, one, fit) for one, fit in both]
-        return draw_pairs(images, labels, n, share_within, np.random.default_rng([seed, 2]))
+        if between == "near":
+            cells = cells_of(images, first, k, seed)
+        rng = np.random.default_rng([seed, 2])
+        return draw_pairs(images, labels, n, share_within, rng, within=within, cells=cells)
 
     def counts(pairs: pd.DataFrame) -> dict[str, int]:
         return {"pairs": len(pairs), "images": len({*pairs["image_a"], *pairs["image_b"]})}
@@ -269,6 +306,9 @@ def draw_pairs(
     n: int,
     share_within: float,
     rng: np.random.Generator,
+    *,
+    within: str = "per_pair",
+    cells: Cells | None = None,
 ) -> pd.DataFrame:
     """Draw pairs of ``images`` by how many of the clusterings put them together.
 
@@ -279,27 +319,33 @@ def draw_pairs(
     clusterings : array-like of shape (n_images,) or (n_clusterings, n_images)
         The cluster of each image, in one clustering or in several; negative numbers mark
         images that are apart from all others. A clustering that occurs twice counts once.
-    n, share_within, rng
+    n, share_within, rng, within
         See :func:`sample_pairs`.
+    cells : Cells, optional
+        Cells of images by which pairs that no clustering puts together are ordered. By
+        default these are one stratum.
     """
-    several = [_residual_apart(labels) for labels in np.atleast_2d(clusterings)]
-    different = list({pd.factorize(one)[0].tobytes(): one for one in several}.values())
-    if len(different) == 1:
-        strata = _within_and_between(different[0])
-    else:
-        strata = _by_number_together(different)
-    numbers = {name: int(counts.sum()) for name, (counts, _) in strata.items()}
-    wanted = _allocate(numbers, n, round(n * share_within))
-    drawn = []
-    for name, (counts, partner) in strata.items():
-        # Pairs of a stratum are numbered image by image.
-        chosen = rng.choice(numbers[name], wanted[name], replace=False)
-        until = np.cumsum(counts)
-        one = np.searchsorted(until, chosen, side="right")
-        rows = partner(one, chosen - (until[one] - counts[one]))
-        probability = wanted[name] / max(numbers[name], 1)
-        drawn.append(rows.assign(stratum=name, N_h=numbers[name], probability=probability))
-    table = pd.concat(drawn, ignore_index=True)
+    strata = pair_strata(clusterings, round(n * share_within), within, cells)
+    sizes = {name: stratum.size for name, stratum in strata.items()}
+    wanted = _allocate(sizes, n, round(n * share_within), {k: s.due for k, s in strata.items()})
+    drawn = {name: strata[name].draw(number, rng) for name, number in wanted.items() if number}
+    return pairs_table(images, drawn, sizes, rng)
+
+
+def pairs_table(
+    images: pd.DataFrame,
+    drawn: Mapping[str, pd.DataFrame],
+    sizes: Mapping[str, int],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """The table of pairs, drawn from strata of these sizes as rows of images, in random order."""
+    parts = [
+        rows.assign(stratum=name, N_h=sizes[name], probability=len(rows) / sizes[name])
+        for name, rows in drawn.items()
+    ]
+    nothing = pd.DataFrame({"a": np.arange(0), "b": np.arange(0), "stratum": np.array([], "O"),
+                            "N_h": np.arange(0), "probability": np.zeros(0)})  # fmt: skip
+    table = pd.concat(parts, ignore_index=True) if parts else nothing
     table = table.iloc[rng.permutation(len(table))]
     left = np.where(rng.random(len(table)) < 0.5, table["a"], table["b"])
     right = table["a"].to_numpy() + table["b"].to_numpy() - left
@@ -316,112 +362,32 @@ def draw_pairs(
     )
 
 
-def _residual_apart(labels: Array) -> Array:
-    """The labels, in which each negative one is replaced by a label of its own."""
-    alone = labels < 0
-    apart: Array = np.where(alone, labels.max(initial=0) + 1 + np.arange(len(labels)), labels)
-    return apart
+def _allocate(
+    sizes: Mapping[str, int], n: int, n_within: int, due: Mapping[str, float] | None = None
+) -> dict[str, int]:
+    """Numbers of pairs to draw: ``n_within`` of pairs that are together, and the others.
 
-
-def _within_and_between(labels: Array) -> dict[str, tuple[Array, Partner]]:
-    """The strata of one clustering.
-
-    No list of all pairs is made. If images are ordered by cluster, each image is followed
-    by the other images of its cluster and then by the images of later clusters.
+    Either are shared out in proportion to what is ``due`` (by default equally) to each stratum.
     """
-    by_cluster = np.argsort(labels, kind="stable")
-    positions = np.arange(len(labels))
-    ends = np.searchsorted(labels[by_cluster], labels[by_cluster], side="right")
-
-    def following(first: Array) -> Partner:
-        return lambda one, place: pd.DataFrame(
-            {"a": by_cluster[one], "b": by_cluster[first[one] + place]}
-        )
-
-    return {
-        "within": (ends - positions - 1, following(positions + 1)),
-        "between": (len(labels) - ends, following(ends)),
-    }
+    due = dict.fromkeys(sizes, 1.0) if due is None else due
+    apart = [name for name in sizes if is_apart(name)]
+    inside = [name for name in sizes if name not in apart]
+    wanted: dict[str, int] = {}
+    for stratum, names, number in (("within", inside, n_within), ("between", apart, n - n_within)):
+        _check_enough(stratum, number, sum(sizes[name] for name in names))
+        wanted |= share_out(number, {name: sizes[name] for name in names}, due)
+    return wanted
 
 
-def _by_number_together(clusterings: Sequence[Array]) -> dict[str, tuple[Array, Partner]]:
-    """The strata of several clusterings: pairs that none, few, ..., all put together.
-
-    Pairs that no clustering puts together are counted as the difference from all pairs.
-    The others are the non-zero entries of the product of an indicator matrix with itself,
-    which is computed in blocks and not stored.
-    """
-    from scipy import sparse
-
-    clusterings = [pd.factorize(labels)[0] for labels in clusterings]
-    n, n_clusterings = len(clusterings[0]), len(clusterings)
-    n_strata = min(n_clusterings, _MOST_STRATA)
-    last = [-(-n_clusterings * (i + 1) // n_strata) for i in range(n_strata)]
-    stratum_of = np.searchsorted(last, np.arange(n_clusterings + 1)) + 1
-    stratum_of[0] = 0
-    names = [f"0 of {n_clusterings}"]
-    for before, high in zip([0, *last], last, strict=False):
-        between = f"{high}" if high == before + 1 else f"{before + 1}-{high}"
-        names.append(f"{between} of {n_clusterings}")
-
-    offsets = np.cumsum([0, *(labels.max() + 1 for labels in clusterings)])
-    columns = np.stack(clusterings, axis=1) + offsets[:-1]
-    indicator = sparse.csr_array(
-        (
-            np.ones(columns.size, dtype=np.int16),
-            columns.ravel(),
-            np.arange(0, columns.size + 1, n_clusterings),
-        ),
-        shape=(n, int(offsets[-1])),
-    )
-    entries = np.bincount(columns.ravel())[columns].sum(axis=1)
-    counts = np.zeros((n, n_strata + 1), dtype=np.int64)
-    for start, stop in _blocks(entries):
-        # Each pair counts once, with the later image.
-        found = (indicator[start:stop] @ indicator[start:].T).tocoo()
-        later = found.col > found.row
-        key = found.row[later].astype(np.int64) * (n_strata + 1) + stratum_of[found.data[later]]
-        counted = np.bincount(key, minlength=(stop - start) * (n_strata + 1))
-        counts[start:stop] = counted.reshape(stop - start, n_strata + 1)
-    counts[:, 0] = n - 1 - np.arange(n) - counts.sum(axis=1)
-
-    def partner(stratum: int) -> Partner:
-        def find(one: Array, place: Array) -> pd.DataFrame:
-            other = np.empty_like(one)
-            for row in np.unique(one):
-                together = (columns[row + 1 :] == columns[row]).sum(axis=1)
-                those = np.flatnonzero(stratum_of[together] == stratum) + row + 1
-                other[one == row] = those[place[one == row]]
-            return pd.DataFrame({"a": one, "b": other})
-
-        return find
-
-    return {name: (counts[:, stratum], partner(stratum)) for stratum, name in enumerate(names)}
-
-
-def _blocks(entries: Array) -> list[tuple[int, int]]:
-    """Blocks of rows with at most :data:`_PAIRS_AT_ONCE` entries, or of a single row."""
-    blocks, start, total = [], 0, 0
-    for row, number in enumerate(entries.tolist()):
-        if row > start and total + number > _PAIRS_AT_ONCE:
-            blocks.append((start, row))
-            start, total = row, 0
-        total += number
-    return [*blocks, (start, len(entries))]
-
-
-def _allocate(numbers: Mapping[str, int], n: int, n_within: int) -> dict[str, int]:
-    """Numbers of pairs to draw; strata of pairs that are together share ``n_within`` equally."""
-    apart = next(name for name in numbers if name == "between" or name.startswith("0 of "))
-    inside = sorted((name for name in numbers if name != apart), key=numbers.__getitem__)
-    wanted = {apart: n - n_within}
-    _check_enough("within", n_within, sum(numbers[name] for name in inside))
-    _check_enough("between", wanted[apart], numbers[apart])
-    left = n_within
-    for place, name in enumerate(inside):
-        share = left // (len(inside) - place)
-        wanted[name] = min(share, numbers[name])
-        left -= wanted[name]
+def share_out(n: int, sizes: Mapping[str, int], due: Mapping[str, float]) -> dict[str, int]:
+    """Divide ``n`` pairs in proportion to ``due``; others receive what a stratum lacks."""
+    names = sorted(sizes, key=lambda name: sizes[name] / due[name])
+    left, left_due, wanted = n, sum(due[name] for name in names), {}
+    for place, name in enumerate(names):
+        last = place == len(names) - 1
+        share = left if last else int(left * due[name] / left_due + 1e-9)
+        wanted[name] = min(share, sizes[name])
+        left, left_due = left - wanted[name], left_due - due[name]
     return wanted
 
 
@@ -466,12 +432,20 @@ def clusters_by_image(clustering: Any) -> pd.Series[Any]:
     return one_each("The clustering", images.set_index("image_id")["cluster"])
 
 
-def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Array:
-    """Labels of the k-means from whose clusters pairs are drawn."""
+def cluster_for_pairs(matrix: Array, k: int, seed: int) -> Fit:
+    """The k-means from whose clusters pairs are drawn."""
     from ..clustering.kmeans import kmeans
     from ..clustering.vectors import as_vectors
 
-    return kmeans(as_vectors(matrix), k, np.random.default_rng([seed, 1])).labels
+    return kmeans(as_vectors(matrix), k, np.random.default_rng([seed, 1]))
+
+
+def cells_of(images: pd.DataFrame, embeddings: Embeddings, k: int, seed: int) -> Cells:
+    """The cells of ``images`` by which pairs between clusters are ordered."""
+    from ..clustering.grid import labels_on
+
+    fit = cluster_for_pairs(embeddings.matrix, min(k, max(len(embeddings.images) // 2, 1)), seed)
+    return Cells(labels_on(images, embeddings, fit.labels), np.asarray(fit.centers))
 
 
 def _check_enough(stratum: str, wanted: int, there_are: int) -> None:

@@ -18,6 +18,9 @@ from .pair_scores import (
     Sample,
     check_judged,
     design_weights,
+    groups_of,
+    number_together,
+    population_of,
     score_sample,
     strata_of,
 )
@@ -39,6 +42,8 @@ class JudgedPairs:
         Number of pairs that each pair represents.
     stratum : ndarray of shape (n_pairs,)
         A number for each stratum.
+    group : ndarray of shape (n_pairs,)
+        A number for each group of strata.
     fold : ndarray of shape (n_pairs,)
         From 0.
     same_from : float
@@ -49,6 +54,8 @@ class JudgedPairs:
         Whether there are judgements above 1, so that quality can be measured.
     n_missing : int
         Judged pairs that are left out because one of their images is missing.
+    population : float, optional
+        Number of all pairs that the pairs represent, if they are weighted and it is known.
     """
 
     a: NDArray[np.intp]
@@ -56,11 +63,13 @@ class JudgedPairs:
     judgement: NDArray[np.float64]
     weight: NDArray[np.float64]
     stratum: NDArray[np.intp]
+    group: NDArray[np.intp]
     fold: NDArray[np.intp]
     same_from: float = 1.0
     drop_residual: bool = False
     graded: bool = False
     n_missing: int = 0
+    population: float | None = None
 
     @classmethod
     def of(
@@ -98,11 +107,13 @@ class JudgedPairs:
             judgement=pairs.loc[counts, "judgement"].to_numpy(dtype=np.float64),
             weight=weight[counts],
             stratum=stratum[counts],
+            group=groups_of(pairs)[counts],
             fold=deal_folds(pairs[counts], folds, same_from, seed),
             same_from=same_from,
             drop_residual=residual == "drop",
             graded=bool((pairs.loc[counts, "judgement"] > 1).any()),
             n_missing=int(unknown.sum()),
+            population=population_of(pairs) if weighted and not unknown.any() else None,
         )
 
     @property
@@ -116,12 +127,17 @@ class JudgedPairs:
         counts = ((a >= 0) & (b >= 0)) | (not self.drop_residual)
         return (a == b) & (a >= 0), counts
 
+    def known_together(self, labels: NDArray[np.intp]) -> int | None:
+        """Number of pairs that a clustering puts together, if it has all images of the pairs."""
+        return None if self.drop_residual else number_together(labels, self.population)
+
     def score(
         self,
         together: NDArray[np.bool_],
         counts: NDArray[np.bool_],
         n_draws: int = 0,
         seed: int = 0,
+        n_together: int | None = None,
     ) -> dict[str, tuple[float, NDArray[np.float64]]]:
         """Estimate and draws of every measure; NaN if it is undefined.
 
@@ -129,7 +145,12 @@ class JudgedPairs:
         mean_pr are then 0.
         """
         sample = Sample.of(
-            together[counts], self.judgement[counts], self.weight[counts], self.stratum[counts]
+            together[counts],
+            self.judgement[counts],
+            self.weight[counts],
+            self.stratum[counts],
+            self.group[counts],
+            n_together,
         )
         rng = np.random.default_rng([seed, 6])
         found = score_sample(sample, self.measures, self.same_from, n_draws, rng)
@@ -138,13 +159,17 @@ class JudgedPairs:
         return found
 
     def measure(
-        self, together: NDArray[np.bool_], counts: NDArray[np.bool_], seed: int
+        self,
+        together: NDArray[np.bool_],
+        counts: NDArray[np.bool_],
+        seed: int,
+        n_together: int | None = None,
     ) -> pd.DataFrame:
         """Estimate, standard error and 95% interval of every measure, from all pairs that count.
 
         The draws are those of :func:`score_clustering` and are the same for every clustering.
         """
-        scores = self.score(together, counts, _N_DRAWS, seed)
+        scores = self.score(together, counts, _N_DRAWS, seed, n_together)
         rows = []
         for name, (estimate, draws) in scores.items():
             std_error = np.nan if np.isnan(estimate) else draws.std(ddof=1)
@@ -177,7 +202,9 @@ def deal_folds(judged: pd.DataFrame, folds: int, same_from: float, seed: int) ->
 def score_all(found: Sequence[NDArray[np.intp]], pairs: JudgedPairs, seed: int) -> pd.DataFrame:
     """Every measure of every candidate (from 1), on all pairs."""
     tables = [
-        pairs.measure(*pairs.sides(labels), seed).assign(candidate=candidate)
+        pairs.measure(*pairs.sides(labels), seed, pairs.known_together(labels)).assign(
+            candidate=candidate
+        )
         for candidate, labels in enumerate(found, 1)
     ]
     return pd.concat(tables, ignore_index=True)

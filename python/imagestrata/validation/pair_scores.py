@@ -22,6 +22,10 @@ MEASURES = (*RATIOS, "quality")
 #: Smallest numbers of pairs in one cluster and in two for which quality is reported.
 QUALITY_PAIRS = 50
 _APART, _TOGETHER = 0, 1
+#: Number of draws of which the one nearest to a known number is kept.
+_DRAWN_FOR_ONE = 20
+#: Strata of a name such as "within 3" or "within 12-15": clusters, or several of them.
+_OF_CLUSTERS = r"within \d+(-\d+)?"
 
 
 def score_by_pairs(
@@ -65,6 +69,10 @@ def score_by_pairs(
         graded = bool(np.nanmax(judgements) > 1)
         asked = MEASURES if graded else RATIOS
 
+    n_together = None
+    if "design" in weightings and residual == "alone" and not n_missing:
+        labels = clusters_by_image(clustering).to_numpy()
+        n_together = number_together(labels, population_of(pairs))
     rows: list[tuple[Any, ...]] = []
     for weighting in weightings:
         sample = Sample.of(
@@ -72,6 +80,8 @@ def score_by_pairs(
             judgements[counts],
             weights[counts] if weighting == "design" else np.ones(int(counts.sum())),
             strata_of(pairs)[counts],
+            groups_of(pairs)[counts],
+            n_together if weighting == "design" else None,
         )
         rng = np.random.default_rng([seed, len(rows)])
         if "quality" in asked:
@@ -99,20 +109,92 @@ class Sample:
         Numbers of pairs: stratum; apart or together; judgement.
     sizes : ndarray of shape (n_strata,)
         Number of pairs that each stratum represents.
+    groups : ndarray of shape (n_strata,)
+        Number of the group of each stratum. Strata of a group have one share in common.
+    n_together : int, optional
+        Number of the pairs of all strata that are together, if it is known.
     """
 
     levels: Array
     cells: Array
     sizes: Array
+    groups: Array
+    n_together: int | None = None
 
     @classmethod
-    def of(cls, together: Array, judgements: Array, weights: Array, strata: Array) -> Sample:
-        """Count pairs, given as four columns."""
+    def of(
+        cls,
+        together: Array,
+        judgements: Array,
+        weights: Array,
+        strata: Array,
+        groups: Array,
+        n_together: int | None = None,
+    ) -> Sample:
+        """Count pairs, given as five columns."""
         levels, level = np.unique(judgements, return_inverse=True)
-        names, stratum = np.unique(strata, return_inverse=True)
+        names, first, stratum = np.unique(strata, return_index=True, return_inverse=True)
         cells = np.zeros((len(names), 2, len(levels)))
         np.add.at(cells, (stratum, together.astype(int), level), 1)
-        return cls(levels, cells, np.bincount(stratum, weights, len(names)))
+        sizes = np.bincount(stratum, weights, len(names))
+        group = np.unique(groups[first], return_inverse=True)[1]
+        # Without a pair that is together, their number says nothing about precision.
+        return cls(levels, cells, sizes, group, n_together if together.any() else None)
+
+    @property
+    def numbers(self) -> Array:
+        """Number of pairs of each stratum."""
+        numbers: Array = self.cells.sum(axis=(1, 2))
+        return numbers
+
+    @property
+    def group_sizes(self) -> Array:
+        """Number of pairs that each group represents."""
+        return np.bincount(self.groups, self.sizes)
+
+    @property
+    def group_weights(self) -> Array:
+        """Number of pairs that a pair of each group represents on average."""
+        return self.group_sizes / np.bincount(self.groups, self.numbers)
+
+    def shares(self, yes: Array, of: Array) -> tuple[Array, Array]:
+        """Share of ``yes`` among ``of`` in each group, and the effective number of pairs.
+
+        Parameters
+        ----------
+        yes, of : ndarray of shape (n_strata,)
+            Numbers of pairs; all of ``yes`` are also in ``of``.
+        """
+        weight = self.sizes / self.numbers
+        total = np.bincount(self.groups, weight * of)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.nan_to_num(np.bincount(self.groups, weight * yes) / total)
+            kish = np.nan_to_num(total**2 / np.bincount(self.groups, weight**2 * of))
+            # Variance of a ratio in a stratified sample, by linearisation. A stratum with one
+            # pair counts with its squared deviation.
+            mean = share[self.groups]
+            squares = yes * (1 - mean) ** 2 + (of - yes) * mean**2
+            spread = squares - (yes - of * mean) ** 2 / self.numbers
+            several = self.numbers > 1
+            spread = np.where(several, spread * self.numbers / (self.numbers - 1), squares)
+            variance = np.bincount(self.groups, weight**2 * spread) / total**2
+            effective = share * (1 - share) / variance
+        counts = np.bincount(self.groups, of)
+        effective = np.where(variance > 0, np.minimum(effective, counts), kish)
+        return share, np.where(np.bincount(self.groups) > 1, effective, counts)
+
+    def pooled(self) -> Array:
+        """Effective numbers of pairs of groups, shape (n_groups, 2, n_levels) (Kish 1965)."""
+        weight = (self.sizes / self.numbers)[:, np.newaxis, np.newaxis]
+        n_groups = int(self.groups.max(initial=-1)) + 1
+        weighted, squared = np.zeros((2, n_groups, *self.cells.shape[1:]))
+        np.add.at(weighted, self.groups, weight * self.cells)
+        np.add.at(squared, self.groups, weight**2 * self.cells)
+        total, squares = (sums.sum(axis=-1, keepdims=True) for sums in (weighted, squared))
+        pooled: Array = weighted * np.divide(
+            total, squares, out=np.zeros_like(total), where=squares > 0
+        )
+        return pooled
 
 
 def score_sample(
@@ -227,14 +309,46 @@ def design_weights(pairs: pd.DataFrame) -> Array:
 
 
 def strata_of(pairs: pd.DataFrame) -> Array:
-    """A number for each stratum: pairs of one name and one probability."""
+    """A number for each stratum: pairs of one name and one size, or else one probability.
+
+    Pairs that were drawn in several rounds have one size, but probabilities of their rounds.
+    """
     strata = np.zeros(len(pairs), dtype=np.int64)
-    for name in ("stratum", "probability"):
+    for name in ("stratum", "N_h" if {"stratum", "N_h"} <= {*pairs} else "probability"):
         if name in pairs:
             codes, values = pd.factorize(pairs[name], sort=True, use_na_sentinel=False)
             strata = strata * len(values) + codes
     # Numbered in the order of their names, independent of the order of the pairs.
     return pd.factorize(strata, sort=True)[0]
+
+
+def groups_of(pairs: pd.DataFrame) -> Array:
+    """A number for each group of strata: that of all clusters, or a stratum of its own.
+
+    Strata of one cluster have few pairs each, which can give a share of all of them but not one
+    of each.
+    """
+    if "stratum" not in pairs:
+        return strata_of(pairs)
+    of_clusters = pairs["stratum"].astype("string").str.fullmatch(_OF_CLUSTERS).fillna(False)
+    groups: Array = np.where(of_clusters.to_numpy(dtype=bool), -1, strata_of(pairs))
+    return groups
+
+
+def population_of(pairs: pd.DataFrame) -> float | None:
+    """Number of all pairs of the strata, if it is known."""
+    if "N_h" not in pairs:
+        return None
+    sizes = pd.Series(pairs["N_h"].to_numpy(dtype=float)).groupby(strata_of(pairs)).first()
+    return float(sizes.sum())
+
+
+def number_together(labels: Array, population: float | None) -> int | None:
+    """Number of pairs that a clustering puts together; None if its pairs are not the population."""
+    if population != len(labels) * (len(labels) - 1) / 2:
+        return None
+    sizes = np.unique(labels[labels >= 0], return_counts=True)[1].astype(np.int64)
+    return int((sizes * (sizes - 1) // 2).sum())
 
 
 def _check_measures(measures: str | Sequence[str] | None) -> Sequence[str] | None:
@@ -260,52 +374,78 @@ def _score_ratios(
     """Estimate and draws of precision, recall, f1 and mean_pr."""
     same = sample.cells[:, :, sample.levels >= same_from].sum(axis=2)
     pairs = sample.cells.sum(axis=2)
-    with np.errstate(invalid="ignore"):
-        shares = np.nan_to_num(same / pairs)
-    correct = np.clip((shares - error_rate) / (1 - 2 * error_rate), 0, 1)
-    estimates = _ratios_of_shares(sample.sizes, pairs[:, _TOGETHER] / pairs.sum(axis=1), correct)
-
-    put_together = _draw_put_together(pairs, n_boot, rng)
-    judged_same = _truncated_beta(same + 0.5, pairs - same + 0.5, error_rate, n_boot, rng)
-    correct = (judged_same - error_rate) / (1 - 2 * error_rate)
-    draws = _ratios_of_shares(sample.sizes, put_together, correct)
+    put_together = _draw_put_together(sample, n_boot, rng)
+    shares, drawn = [], []
+    for side in (_APART, _TOGETHER):
+        share, effective = sample.shares(same[:, side], pairs[:, side])
+        shares.append(share)
+        drawn.append(_draw_shares(share, effective, sample.group_weights, n_boot, rng))
+    estimates = _ratios_of_shares(sample, _put_together(sample)[0], shares, error_rate)
+    draws = _ratios_of_shares(sample, put_together, drawn, error_rate)
     return {measure: (float(estimates[measure]), draws[measure]) for measure in RATIOS}
 
 
-def _ratios_of_shares(sizes: Array, put_together: Array, same: Array) -> dict[str, Array]:
-    """The measures, from shares per stratum (last axis; last but one in ``same``)."""
+def _ratios_of_shares(
+    sample: Sample, put_together: Array, same: Sequence[Array], error_rate: float
+) -> dict[str, Array]:
+    """The measures, from shares of each group (last axis); ``same`` of pairs apart and together."""
+    sizes = sample.group_sizes
     together, apart = sizes * put_together, sizes * (1 - put_together)
-    return pair_ratios(
-        (together * same[..., _TOGETHER]).sum(axis=-1),
-        (together * (1 - same[..., _TOGETHER])).sum(axis=-1),
-        (apart * same[..., _APART]).sum(axis=-1),
+    n_together, n_apart = together.sum(axis=-1), apart.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision = (together * same[_TOGETHER]).sum(axis=-1) / n_together
+        missed = (apart * same[_APART]).sum(axis=-1) / n_apart
+    if sample.n_together is not None:
+        n_together, n_apart = sample.n_together, sizes.sum() - sample.n_together
+    precision, missed = (
+        np.clip((share - error_rate) / (1 - 2 * error_rate), 0, 1) for share in (precision, missed)
     )
+    # Where no pair is on one side, its share does not matter.
+    precision = np.where(n_together > 0, precision, 0)
+    missed = np.where(n_apart > 0, missed, 0)
+    return pair_ratios(n_together * precision, n_together * (1 - precision), n_apart * missed)
 
 
-def _draw_put_together(pairs: Array, n_boot: int, rng: np.random.Generator) -> Array:
-    """Draws of the share of each stratum in one cluster, shape (n_boot, n_strata)."""
-    together, apart = pairs[:, _TOGETHER], pairs[:, _APART]
-    shares: Array = rng.beta(together + 0.5, apart + 0.5, size=(n_boot, len(pairs)))
-    return shares
+def _put_together(sample: Sample) -> tuple[Array, Array]:
+    """Share of each group that is together, and the effective number of pairs."""
+    return sample.shares(sample.cells[:, _TOGETHER].sum(axis=1), sample.numbers)
 
 
-def _truncated_beta(
-    a: Array, b: Array, edge: float, n_boot: int, rng: np.random.Generator
-) -> Array:
-    """Draws from beta distributions between ``edge`` and 1 - ``edge``, shape (n_boot, *a.shape).
+def _draw_put_together(sample: Sample, n_boot: int, rng: np.random.Generator) -> Array:
+    """Draws of the share of each group that is together, shape (n_boot, n_groups).
 
-    If a share of judgements is wrong, the expected share of pairs judged as belonging
-    together cannot be outside these bounds.
+    If the number of pairs that are together is known, the draws are conditioned on it. If it
+    is the size of the groups in which all pairs are together, the pairs were drawn from this
+    clustering, and shares are known.
     """
-    from scipy.special import betaincc, betainccinv
+    share, effective = _put_together(sample)
+    sizes, weights = sample.group_sizes, sample.group_weights
+    if sample.n_together is None:
+        return _draw_shares(share, effective, weights, n_boot, rng)
+    if np.isin(share, (0, 1)).all() and round(float(sizes @ share)) == sample.n_together:
+        return np.broadcast_to(share, (n_boot, len(share)))
+    draws = _draw_shares(share, effective, weights, n_boot * _DRAWN_FOR_ONE, rng)
+    distance = np.abs(draws @ sizes - sample.n_together)
+    nearest: Array = draws[np.argsort(distance, kind="stable")[:n_boot]]
+    return nearest
 
-    # Upper tails of the mirrored distribution are precise even if little of it is inside.
-    left, right = np.minimum(a, b), np.maximum(a, b)
-    most, least = betaincc(left, right, edge), betaincc(left, right, 1 - edge)
-    tail = least + (most - least) * rng.random((n_boot, *a.shape))
-    # If almost nothing of it is inside, the draws are at the edge.
-    drawn: Array = np.where(most > 0, np.clip(betainccinv(left, right, tail), edge, 1 - edge), edge)
-    return np.where(a > b, 1 - drawn, drawn)
+
+def _draw_shares(
+    share: Array, number: Array, weights: Array, n_boot: int, rng: np.random.Generator
+) -> Array:
+    """Draws of shares from their posteriors, shape (n_boot, n_groups).
+
+    The prior is that of Jeffreys, half a pair of each kind, in the group with the largest weight
+    among those with pairs, and in groups without any. In each of the other groups it would add
+    to the same sum: with few pairs of a kind, sums of many small shares would be too large.
+    """
+    prior = np.where(number > 0, 0.0, 0.5)
+    if (number > 0).any():
+        prior[np.argmax(np.where(number > 0, weights, -1.0))] = 0.5
+    yes, no = share * number + prior, (1 - share) * number + prior
+    draws = rng.beta(np.where(yes > 0, yes, 1), np.where(no > 0, no, 1), (n_boot, len(share)))
+    drawn: Array = np.where(yes > 0, np.where(no > 0, draws, 1.0), 0.0)
+    return drawn
 
 
 def _check_quality(sample: Sample, *, refuse: bool) -> None:
@@ -334,14 +474,17 @@ def _score_quality(sample: Sample, n_boot: int, rng: np.random.Generator) -> tup
     """Estimate and draws of the difference of mean judgements."""
     if min(_sides(sample)) < QUALITY_PAIRS:
         return float("nan"), np.full(n_boot, np.nan)
-    pairs = sample.cells.sum(axis=2)
+    cells = sample.pooled()
+    pairs = cells.sum(axis=2)
     with np.errstate(invalid="ignore"):
-        means = np.nan_to_num(sample.cells @ sample.levels / pairs)
-    estimate = _difference(sample.sizes, pairs[:, _TOGETHER] / pairs.sum(axis=1), means)
+        means = np.nan_to_num(cells @ sample.levels / pairs)
+    sizes = sample.group_sizes
+    estimate = _difference(sizes, _put_together(sample)[0], means)
     # One pair in total is added to each kind, spread over the judgements that occur.
-    shares = rng.gamma(sample.cells + 1 / len(sample.levels), size=(n_boot, *sample.cells.shape))
+    shares = rng.gamma(cells + 1 / len(sample.levels), size=(n_boot, *cells.shape))
     means = shares @ sample.levels / shares.sum(axis=-1)
-    return float(estimate), _difference(sample.sizes, _draw_put_together(pairs, n_boot, rng), means)
+    put_together = _draw_put_together(sample, n_boot, rng)
+    return float(estimate), _difference(sizes, put_together, means)
 
 
 def _difference(sizes: Array, put_together: Array, means: Array) -> Array:

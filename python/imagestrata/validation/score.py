@@ -154,20 +154,36 @@ def score_clustering(
 
     Notes
     -----
-    Pairs between clusters have a small probability of being drawn, so that a few of them
-    represent most pairs that belong together. If these few pairs were resampled, intervals
-    would be too narrow, or have no width if there are none. The draws therefore come from
-    a Bayesian bootstrap (Rubin 1981) with Jeffreys' prior of half a pair: in each stratum,
-    the share of pairs in one cluster and, among these and among the others, the share that
-    is judged as belonging together, are drawn from their posteriors. The interval lies
-    between percentiles of the measures of the drawn shares.
+    Pairs between clusters have a small probability of being drawn, so that a few of them can
+    represent many pairs that belong together. If these few pairs were resampled, intervals
+    would be too narrow, or have no width if there are none. Intervals therefore come
+    from posteriors: in each stratum, the share of pairs in one cluster and, among these and
+    among the others, the share that is judged as belonging together, are drawn from beta
+    distributions of the numbers of judged pairs. Jeffreys' prior of half a pair of each
+    kind is added once, in the stratum whose pairs have the largest weight (and in strata without
+    any); in every stratum, it would make sums of many small shares too large. The
+    interval lies between percentiles of the measures of the drawn shares.
+
+    Strata that are single clusters ("within 3") have too few pairs for shares of their own.
+    They are one group, whose share is the weighted mean of all its pairs, with the number of
+    pairs that has the variance of this mean in a simple random sample: p (1 - p) / v, where v
+    is the linearised variance of a stratified sample (Korn and Graubard 1998).
+
+    How many pairs a clustering puts together is known if it has exactly the images from which
+    the pairs were drawn (the sum of ``N_h`` says so). The design-weighted measures
+    then use this number, and shares of pairs in one cluster are drawn given it: of twenty
+    draws, the one that agrees best is kept. If the pairs were drawn from this clustering,
+    these shares are 1 and 0.
 
     The unweighted measures describe the drawn pairs, not the corpus: pairs
     within clusters are far more frequent among them.
 
     Errors of judgement affect the design-weighted recall most. If one pair in twenty
     belongs together, one error in twenty pairs doubles the apparent number;
-    ``error_rate`` corrects this, and intervals become wider.
+    ``error_rate`` corrects this, and intervals become wider. Shares s of all pairs in one
+    cluster, and of all others, become (s - e) / (1 - 2 e), or 0 or 1 if that is outside these
+    bounds. The correction is not made stratum by stratum, where bounds would make the sum
+    too large.
 
     Measures of vectors compare clusterings of the same vectors with similar shares of
     residual and similar numbers of clusters. They do not compare encoders: vectors that
