@@ -100,11 +100,12 @@ check_choice <- function(x, name, choices, call, hint = NULL) {
   x
 }
 
-check_scale <- function(scale, call = rlang::caller_env()) {
+check_scale <- function(scale, call = rlang::caller_env(),
+                        hint = "The default is {.code c(0, 10)}.") {
   if (!is.numeric(scale) || length(scale) != 2 || anyNA(scale) || scale[1] >= scale[2]) {
     abort_imagestrata(
       "{.arg scale} must be the lowest and the highest rating, not {seen(scale)}.",
-      hint = "The default is {.code c(0, 10)}.",
+      hint = hint,
       call = call
     )
   }

@@ -9,7 +9,8 @@ estimate_columns <- c(
   "adjust"
 )
 
-new_estimates <- function(data, kind, design, options) {
+# `...`: what figures need besides the table.
+new_estimates <- function(data, kind, design, options, ...) {
   survey <- tibble::tibble(
     n_ratings = design$n_ratings,
     n_respondents = design$n_respondents,
@@ -20,7 +21,7 @@ new_estimates <- function(data, kind, design, options) {
   survey <- dplyr::bind_cols(survey, tibble::as_tibble(options))
   new_object(
     data, "imagestrata_estimates",
-    tables = list(summary = survey), kind = kind, by = design$by
+    tables = list(summary = survey), kind = kind, by = design$by, ...
   )
 }
 

@@ -1,8 +1,8 @@
 # Ratings as read_ratings() returns them: a tibble of usable ratings, with a table of problems as
 # attribute.
 
-new_ratings <- function(data, problems) {
-  new_object(data, "imagestrata_ratings", problems = problems)
+new_ratings <- function(data, problems, scale = NULL) {
+  new_object(data, "imagestrata_ratings", problems = problems, scale = scale)
 }
 
 #' @export

@@ -168,13 +168,17 @@ pairs_of_groups <- function(contrasts) {
   rlang::set_names(pairs, contrasts)
 }
 
-# Above each panel, an arrow to either side with the name of the group that has the larger share.
-point_directions <- function(facet, pairs, palette) {
-  extend_facet(facet, function(table, layout, ranges) {
+# Above each panel, an arrow to either side with the name of the group that is ahead: "Democrat
+# more".
+point_directions <- function(facet, pairs, palette, ahead = "more") {
+  extend_facet(facet, function(table, layout, ranges, theme) {
+    size <- 0.9 * ggplot2::calc_element("axis.text.x", theme)$size
     panels <- grep("^panel", table$layout$name)
     tops <- sort(unique(table$layout$t[panels]), decreasing = TRUE)
+    # In narrow panels, the second arrow is below the first.
+    lines <- if (max(layout$COL) > 1) 2.7 else 1.5
     for (top in tops) {
-      table <- gtable::gtable_add_rows(table, grid::unit(11, "pt"), top - 1)
+      table <- gtable::gtable_add_rows(table, grid::unit(lines * size, "pt"), top - 1)
     }
     for (i in seq_len(nrow(layout))) {
       names <- c("panel", paste("panel", layout$COL[i], layout$ROW[i], sep = "-"))
@@ -182,8 +186,8 @@ point_directions <- function(facet, pairs, palette) {
       contrast <- if (is.null(layout$contrast)) 1 else as.character(layout$contrast[i])
       pair <- pairs[[contrast]]
       grob <- grid::gTree(
-        pair = pair, colours = unname(palette[pair]), name = "directions",
-        cl = "imagestrata_directions"
+        pair = pair, ahead = ahead, colours = unname(palette[pair]), size = size,
+        name = "directions", cl = "imagestrata_directions"
       )
       table <- gtable::gtable_add_grob(
         table, grob, table$layout$t[at] - 1, table$layout$l[at],
@@ -194,28 +198,41 @@ point_directions <- function(facet, pairs, palette) {
   })
 }
 
-# Two arrows with texts, which are shorter and smaller if they would overlap.
+# Two arrows with texts: side by side, or one below the other, or with names alone, or smaller,
+# whatever fits first.
 #' @importFrom grid makeContent
 #' @export
 makeContent.imagestrata_directions <- function(x) { # nolint: object_name_linter.
-  room <- grid::convertWidth(grid::unit(1, "npc"), "pt", valueOnly = TRUE) - 40
-  width <- \(texts) {
-    grobs <- lapply(texts, grid::textGrob, gp = grid::gpar(fontsize = 8))
-    sum(vapply(grobs, \(one) grid::convertWidth(grid::grobWidth(one), "pt", valueOnly = TRUE), 0))
+  points <- \(unit, convert) convert(unit, "pt", valueOnly = TRUE)
+  whole <- points(grid::unit(1, "npc"), grid::convertWidth)
+  two_lines <- points(grid::unit(1, "npc"), grid::convertHeight) > 2.2 * x$size
+  widths <- \(texts) {
+    grobs <- lapply(texts, grid::textGrob, gp = grid::gpar(fontsize = x$size))
+    vapply(grobs, \(one) points(grid::grobWidth(one), grid::convertWidth), 0)
   }
-  texts <- paste(x$pair, "more")
-  texts <- if (width(texts) > room) x$pair else texts
-  size <- 8 * min(1, max(room, 20) / width(texts))
-  side <- \(text, colour, edge, step) {
+  full <- trimws(paste(x$pair, x$ahead))
+  beside <- whole - 40
+  below <- whole - 16
+  stacked <- two_lines && sum(widths(full)) > beside &&
+    (max(widths(full)) <= below || sum(widths(x$pair)) > beside)
+  long <- if (stacked) max(widths(full)) <= below else sum(widths(full)) <= beside
+  texts <- if (long) full else x$pair
+  needed <- if (stacked) max(widths(texts)) else sum(widths(texts))
+  size <- x$size * min(1, max(if (stacked) below else beside, 20) / needed)
+  y <- if (stacked) c(0.25, 0.72) else if (two_lines) c(0.28, 0.28) else c(0.5, 0.5)
+  side <- \(text, colour, edge, step, y) {
     at <- \(distance) grid::unit(edge, "npc") + grid::unit(step * distance, "pt")
+    readable <- grid::gpar(fontsize = size, col = text_colour(colour))
     list(
-      grid::textGrob(text, at(13), hjust = edge, gp = grid::gpar(fontsize = size, col = colour)),
+      grid::textGrob(text, at(13), y, hjust = edge, gp = readable),
       grid::segmentsGrob(
-        at(10), 0.5, at(1), 0.5,
+        at(10), y, at(1), y,
         gp = grid::gpar(col = colour), arrow = grid::arrow(length = grid::unit(3, "pt"))
       )
     )
   }
-  grobs <- c(side(texts[2], x$colours[2], 0, 1), side(texts[1], x$colours[1], 1, -1))
+  grobs <- c(
+    side(texts[2], x$colours[2], 0, 1, y[2]), side(texts[1], x$colours[1], 1, -1, y[1])
+  )
   grid::setChildren(x, do.call(grid::gList, grobs))
 }

@@ -137,7 +137,10 @@ rating_gaps <- function(ratings,
   table$variance <- options$variance
   table$adjust <- adjust
   design$by <- c(design$by[1], further)
-  new_estimates(name_clusters(table, ratings), "gaps", design, c(options, adjust = adjust))
+  new_estimates(
+    name_clusters(table, ratings), "gaps", design, c(options, adjust = adjust),
+    scale = scale_of_ratings(ratings)
+  )
 }
 
 check_contrasts <- function(reference, contrasts, change, predictions = NULL,

@@ -155,7 +155,8 @@ rating_means <- function(ratings,
   predicted <- predict_ratings(
     predictions, clustering, ratings, design, rlang::enquo(by), shrink
   )
-  cells <- bind_methods(fits_of(design, variance, shrink, predicted), function(fit) {
+  fits <- fits_of(design, variance, shrink, predicted)
+  cells <- bind_methods(fits, function(fit) {
     fit$cells$std.error <- sqrt(fit$variance(fit$cells$cell))
     fit$cells
   })
@@ -175,7 +176,10 @@ rating_means <- function(ratings,
   means$weight <- weight
   means$respondent_weight <- design$respondent_weight
   means$variance <- if (shrink) "mixed model" else variance
-  new_estimates(name_clusters(means, ratings), "means", design, options)
+  new_estimates(
+    name_clusters(means, ratings), "means", design, options,
+    scale = scale_of_ratings(ratings), comparisons = compare_means(design, fits)
+  )
 }
 
 check_estimate <- function(weight, variance, shrink, conf_level, call = rlang::caller_env()) {

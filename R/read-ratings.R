@@ -511,7 +511,7 @@ sort_out <- function(answers, sample, items, scale, too_fast, call = rlang::call
   ratings <- finish_ratings(ratings, sample, items, known[usable], flags)
   report_unrated_items(ratings)
   report_problems(problems, has_groups)
-  new_ratings(ratings, problems)
+  new_ratings(ratings, problems, scale)
 }
 
 problem_columns <- function(answers) {

@@ -12,6 +12,18 @@ group_colours <- c("#01429a", "#dd560e", "#17c7a5", "#b0307f", "#efc20b", "#4f9f
 # For groups beside parties.
 other_colours <- c("#efc20b", "#00846a", "#282828", "#8a2a86", "#62676e")
 
+# A colour in which text is readable on white: darker, until the contrast is 4.5 (WCAG 2.1, AA).
+text_colour <- function(colour) {
+  rgb <- grDevices::col2rgb(colour)[, 1] / 255
+  while (1.05 / (relative_luminance(rgb) + 0.05) < 4.5) rgb <- 0.95 * rgb
+  grDevices::rgb(rgb[1], rgb[2], rgb[3])
+}
+
+relative_luminance <- function(rgb) {
+  linear <- ifelse(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055)^2.4)
+  sum(c(0.2126, 0.7152, 0.0722) * linear)
+}
+
 split_colours <- c(
   Training = "#5b7896", Validation = "#e08a00", Test = "#2b2f36", "Out of fold" = "#2b2f36"
 )
@@ -108,11 +120,12 @@ size_breaks <- function(limits) {
 
 # Positions and labels of clusters that are shown side by side, in the order of the rows of a table.
 # Labels are their names if the table has any, or other `texts`, else their numbers. The residual is
-# last, with a gap before it.
+# last, with a gap before it that is visible among many clusters, too.
 place_clusters <- function(table, texts = names_of_clusters(table)) {
   cluster <- table$cluster
   residual <- is_residual(cluster)
-  x <- cumsum(!residual) + ifelse(residual & !all(residual), 1.5, 0)
+  gap <- 1 + max(0.5, 0.02 * sum(!residual))
+  x <- cumsum(!residual) + ifelse(residual & !all(residual), gap, 0)
   tibble::tibble(cluster = cluster, label = label_clusters(cluster, texts, 30), x = x)
 }
 

@@ -179,8 +179,18 @@ extend_facet <- function(facet, add) {
     drawn <- ggplot2::ggproto_parent(facet, self)$draw_panels(
       panels, layout, x_scales, y_scales, ranges, ...
     )
-    add(drawn, layout, ranges)
+    if ("theme" %in% names(formals(add))) {
+      add(drawn, layout, ranges, theme = theme_among(...))
+    } else {
+      add(drawn, layout, ranges)
+    }
   })
+}
+
+# The further arguments of draw_panels() are coord, data, theme and params.
+theme_among <- function(...) {
+  given <- list(...)
+  given[["theme"]] %||% Filter(\(x) inherits(x, "theme"), given)[[1]]
 }
 
 # Pictures at places of the y axis, left of its labels.

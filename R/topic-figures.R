@@ -345,7 +345,8 @@ dress_topics <- function(plot, topics, facet) {
     )
 }
 
-# Panels side by side, one for each value of further columns. Contrasts need no "contrast:".
+# Panels side by side, one for each value of further columns. Contrasts and changes need no
+# "contrast:".
 panels_across <- function(data, more, scales = "fixed", call = rlang::caller_env(2)) {
   facet <- panels_of(data, more, call = call)
   if (is.null(facet)) {
@@ -354,7 +355,7 @@ panels_across <- function(data, more, scales = "fixed", call = rlang::caller_env
   facet$params$free$x <- scales == "free_x"
   facet$params$labeller <- structure(function(labels) {
     texts <- ggplot2::label_both(labels)
-    place <- which(names(labels) == "contrast")
+    place <- which(names(labels) %in% c("contrast", "change"))
     texts[place] <- lapply(labels[place], \(one) gsub(" - ", " -\n", as.character(one)))
     texts
   }, class = c("function", "labeller"))

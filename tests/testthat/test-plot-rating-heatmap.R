@@ -18,10 +18,10 @@ test_that("columns stand by size, the residual last, and lines where shares are 
   expect_equal(columns$cluster, c(2, 3, 1, -1))
   means <- few_means(by = cluster)
   plot <- plot_rating_heatmap(means, simulated_clusters[1:12, c("cluster", "size")])
-  tiles <- ggplot2::layer_data(plot, 1)
+  tiles <- layers_of(plot)$Tile
   items <- means[means$level == "item", ]
   expect_equal(tiles$x, items$cluster, ignore_attr = TRUE)
-  lines <- ggplot2::layer_data(plot, 2)
+  lines <- layers_of(plot)$Segment
   share <- cumsum(simulated_clusters$size[1:12]) / sum(simulated_clusters$size[1:12])
   expect_equal(lines$x - 0.5, vapply(c(0.5, 0.75, 0.9), \(p) which(share >= p)[1], 1))
 })
@@ -67,7 +67,7 @@ test_that("the residual stands apart and moves no cluster", {
 test_that("lines count shares of all images, rated or not, in a cluster or not", {
   rated <- dplyr::filter(simulated_ratings, cluster %in% c(2, 5))
   means <- quietly(rating_means(rated, by = cluster))
-  lines_of <- function(clusters) ggplot2::layer_data(plot_rating_heatmap(means, clusters), 2)$x
+  lines_of <- function(clusters) layers_of(plot_rating_heatmap(means, clusters))$Segment$x
   sizes <- tibble::tibble(cluster = 1:5, size = c(40, 30, 15, 10, 5))
   expect_equal(lines_of(sizes), c(2, 3, 4) + 0.5)
   # Another hundred images belong to no cluster: of 200 images, 40 to 100.
@@ -79,6 +79,70 @@ test_that("lines count shares of all images, rated or not, in a cluster or not",
 test_that("rows keep their order, dimensions apart", {
   rows <- heatmap_rows(tibble::tibble(item = c("a", "b", "c"), dimension = c("x", "x", "y")))
   expect_equal(rows$y, c(3.4, 2.4, 1))
+})
+
+test_that("cells that rest on few ratings fade, and bars count the ratings", {
+  means <- few_means(by = cluster)
+  means <- tidy(means)
+  means$n_ratings[means$cluster == 3] <- 2L
+  means$n_ratings[means$cluster == 4] <- 8L
+  plot <- plot_rating_heatmap(means)
+  drawn <- layers_of(plot)
+  ground <- drawn[names(drawn) == "Tile"][[1]]
+  tiles <- drawn[names(drawn) == "Tile"][[2]]
+  expect_equal(unique(ground$fill), "grey80")
+  alpha <- tapply(tiles$alpha, tiles$x, unique)
+  expect_equal(alpha[["1"]], 1)
+  expect_equal(alpha[["3"]], 0.25 + 0.75 * 1 / 9)
+  expect_equal(alpha[["4"]], 0.25 + 0.75 * 7 / 9)
+  bars <- drawn$Rect
+  items <- means[means$level == "item", ]
+  counts <- as.vector(tapply(items$n_ratings, items$cluster, median))
+  expect_equal((bars$ymax - bars$ymin) / 0.9, counts / max(counts))
+  expect_match(caption_on_one_line(plot), paste0("at most ", max(counts), ";"))
+  expect_equal(plot$scales$get_scales("alpha")$labels, c("2", "6", "10 or more"))
+  expect_match(ggplot2::get_alt_text(plot), paste("Cells rest on 2 to", max(items$n_ratings), "ratings"))
+  expect_null(layers_of(plot_rating_heatmap(means, fade = 0))$Rect)
+  means$n_ratings <- 7L
+  same <- plot_rating_heatmap(means)
+  expect_null(layers_of(same)$Rect)
+  expect_match(caption_on_one_line(same), "Each cell rests on 7 ratings")
+})
+
+test_that("marks name their clusters and do not overlap", {
+  means <- few_means(by = cluster)
+  plot <- plot_rating_heatmap(means, simulated_clusters[1:12, 1:2], mark = c(5, 4))
+  texts <- layers_of(plot)$Text
+  expect_equal(texts$label, c("4", "5"))
+  expect_match(caption_on_one_line(plot), "Dots: clusters 4 and 5")
+  expect_match(caption_on_one_line(plot), "to the left hold 50%, 75% and 90% of all images")
+  expect_equal(spread_apart(c(1, 5, 9), c(1, 1, 1), c(0, 10)), c(1, 5, 9))
+  close <- spread_apart(c(5, 5.1), c(2, 2), c(0, 10))
+  expect_equal(diff(close), 2)
+  expect_equal(mean(close), 5.05)
+  expect_equal(spread_apart(c(9.8, 9.9), c(2, 2), c(0, 10)), c(7, 9))
+  expect_equal(spread_apart(c(0, 0.1), c(2, 2), c(0, 10)), c(1, 3))
+})
+
+test_that("the heat map is described in words, with the ends of the scale", {
+  means <- few_means(by = cluster)
+  plot <- plot_rating_heatmap(means, simulated_clusters[1:12, 1:2], scale = c(0, 10))
+  expect_equal(plot$labels$fill, "Mean rating (scale 0 to 10)")
+  text <- ggplot2::get_alt_text(plot)
+  expect_match(text, "^Heat map of mean ratings: a column for each of 12 clusters")
+  expect_match(text, "120 cells")
+  items <- means[means$level == "item", ]
+  expect_match(text, sprintf("The highest mean rating is %.2f", max(items$estimate)))
+  expect_match(text, "clusters hold 50%, 75% and 90% of all images")
+  # Twelve of 309 clusters do not hold half of all images.
+  few <- plot_rating_heatmap(means, simulated_clusters[1:12, ])
+  expect_no_match(caption_on_one_line(few), "Lines")
+  expect_null(layers_of(few)$Segment)
+})
+
+test_that("the residual stands apart among many clusters, too", {
+  places <- place_clusters(tibble::tibble(cluster = c(1:300, -1)))
+  expect_equal(diff(tail(places$x, 2)), 7)
 })
 
 test_that("what cannot be drawn is refused", {
