@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.linalg
 
 from imagestrata import (
     ImagestrataError,
@@ -198,7 +199,14 @@ def test_the_variance_by_respondents_and_images_by_plain_sums():
     bread = np.linalg.inv(x.T @ (w[:, None] * x))
     y = answers["rating"].to_numpy()
     b = bread @ x.T @ (w * y)
-    u = (w * (y - x @ b))[:, None] * x @ bread
+    # With the leverage of covariates, but not of the mean, taken out of each respondent's answers.
+    u = np.zeros_like(x)
+    for who in answers["respondent_id"].unique():
+        own = (answers["respondent_id"] == who).to_numpy()
+        rows = np.sqrt(w[own])[:, None] * x[own]
+        adjust = np.linalg.inv(scipy.linalg.sqrtm(np.eye(len(rows)) - rows @ bread @ rows.T))
+        residual = np.sqrt(w[own]) * (y - x @ b)[own]
+        u[own] = np.sqrt(1 - w[own].sum()) * residual[:, None] * (adjust @ rows @ bread)
     n = answers["respondent_id"].nunique()
     people = np.zeros((3, 3))
     for who in answers["respondent_id"].unique():
@@ -279,9 +287,7 @@ def test_answers_of_one_image_per_cluster_have_errors_by_respondents():
     table = survey(9).drop_duplicates(["cluster", "respondent_id"])
     first = table.groupby("cluster")["image_id"].transform("min")
     table = table[table["image_id"] == first]
-    both = [
-        model(table, "~ ideology", variance=one).coefficients for one in ("two-way", "respondent")
-    ]
+    both = [model(table, "~ group", variance=one).coefficients for one in ("two-way", "respondent")]
     pd.testing.assert_frame_equal(both[0], both[1])
 
 

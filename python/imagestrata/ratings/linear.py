@@ -16,7 +16,8 @@ The parts of V are those of :func:`rating_means`, for totals of scores that are 
     have the average variance of the others. If b is about 0, it is the variance by respondents.
 "two-way"
     The part of images, and the covariance of a respondent's answers to different images, which may
-    not be negative for contrasts between respondents.
+    not be negative for contrasts between respondents. Scores are corrected for the leverage of
+    covariates.
 """
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ class LinearFit:
         self._information = _products(respondent, z, w, len(people))
         self._squares = _products(respondent, z, w**2, len(people))
         self._find_alone()
+        if variance == "two-way":
+            u = self._spread_by_leverage(u, answers.cell)
         by_person = self._by_person(respondent, u)
         if variance == "respondent":
             self.covariance = by_person
@@ -128,6 +131,24 @@ class LinearFit:
         self.covariance = _positive(known, by_person)
 
     # ---- Variances ----
+
+    def _spread_by_leverage(self, u: Floats, cell: Ints) -> Floats:
+        """Scores, corrected for leverage.
+
+        Covariates fit respondents with extreme values too well, so that their residuals are too
+        small. The correction is that of CR2 (Bell and McCaffrey 2002), without the leverage that
+        respondents have in the mean of their group, since the other means have no such correction.
+        """
+        respondent, w = self._respondent, self.weight
+        values, vectors = np.linalg.eigh(self._information)
+        rest = 1 - values
+        by = np.where(rest < 1e-8, 0, 1 / np.sqrt(np.maximum(rest, 1e-8)))
+        adjust = (vectors * by[:, None, :]) @ vectors.transpose(0, 2, 1)
+        own = np.bincount(respondent, w / np.bincount(cell, w)[cell])
+        pairs = np.unique(np.stack([respondent, cell]), axis=1)
+        level = own / np.bincount(pairs[0])
+        adjust *= np.sqrt(np.maximum(1 - level, 0))[:, None, None]
+        return np.asarray(np.einsum("ij,ijk->ik", u, adjust[respondent]))
 
     def _by_person(self, respondent: Ints, u: Floats) -> Floats:
         totals = _sums(respondent, u)
