@@ -35,17 +35,19 @@
 #'   | one point more of ideology, aversion | -0.18 | 0.18 |
 #'   | one point more of ideology, anxiety | 0 | 0 |
 #'
-#'   Party and ideology thus interact in aversion only. Among all supporters, Democrats' means over
-#'   clusters are about 0.1 lower than with equal weights for the respondents of the panel.
+#'   Party and ideology thus interact in aversion only. The mean answers of all supporters, with
+#'   equal weight for every cluster, are 3.12 (enthusiasm), 3.50 (aversion) and 3.33 (anxiety) for
+#'   Democrats, and 2.79, 3.41 and 2.67 for Republicans. With equal weights for the respondents of
+#'   the panel, Democrats' means would be 0.07 higher.
 #' * **What is missing.** Of the 5,760 images that people were asked to rate, 7.3% have no rating.
 #'   After each image people stop for good with a probability that increases with age
 #'   (`plogis(-4.5 + 0.035 * (age - 45))`). They skip an image with the probability
 #'   `plogis(-3.6 + 0.6 * z + 0.25 * (ideology - 4))`, where `z` is the mean of aversion and anxiety
-#'   that its cluster evokes in all people, standardised over clusters. Of the other images, 1% of the
-#'   single items were overlooked. Given age, ideology and the cluster, what is missing does not
+#'   that its cluster evokes in all people, standardised over clusters. Of the other images, 1% of
+#'   the single items were overlooked. Given age, ideology and the cluster, what is missing does not
 #'   depend on what would have been answered. Both parties rated images of every cluster.
-#' * **The draw.** As befits an example, respondents are the first of eight draws in which all 18 95%
-#'   intervals of regressions by party and dimension contain the values above.
+#' * **The draw.** As befits an example, this is the first of eight draws of respondents in which
+#'   all 18 intervals (95%) of regressions by party and dimension contain the values above.
 #'
 #' @format `simulated_ratings`, as [read_ratings()] returns ratings, one row per answer (respondent,
 #'   image and item; without a row if there is no answer): `respondent_id`, `group` (the party),

@@ -104,6 +104,11 @@ answers_from_table <- function(table, source, items, columns, templates, path, c
     }
   }
   answers$duration <- total_duration(answers, people, columns, table, decimal_comma, call)
+  add_kept_columns(answers, people, columns, given, call)
+}
+
+# Columns of the sample that are in the table, and those that the user names.
+add_kept_columns <- function(answers, people, columns, given, call) {
   wanted <- c(sample_columns, names(columns))
   for (name in setdiff(wanted, c(roles, names(answers)))) {
     column <- column_of(name, columns, people, call)

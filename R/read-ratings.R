@@ -6,9 +6,9 @@
 #'
 #' @param files Paths of files, a folder of them, or a data frame.
 #' @param sample The result of [sample_images()]: its clusters and weights are joined by `image_id`,
-#'   and so are your own columns of it, such as who posted an image or when. In ratings that were read
-#'   before, they replace those of an earlier sample. `NULL` for ratings that already have these
-#'   columns.
+#'   and so are your own columns of it, such as who posted an image or when. In ratings that were
+#'   read before, they replace those of an earlier sample. `NULL` for ratings that already have
+#'   these columns.
 #' @param items A table with the columns `item` and `dimension`, one row per item: the order of its
 #'   rows is the order of items in results. An optional column `column` has the names of the items
 #'   in the files. By default (`NULL`) the ten emotions, [emotion_items].
@@ -25,9 +25,9 @@
 #' @param columns Names of your columns, as `c(respondent_id = "PID", group = "party")`, for
 #'   `respondent_id`, `group`, `packet_id`, `image_id`, `item`, `rating`, `duration` (of the
 #'   respondent, in seconds) and `seconds` (spent on the image). By default the columns have these
-#'   names. Further columns of the survey are kept if you name them: `c(age = "Q12", "gender")` keeps
-#'   `Q12` as `age`, and `gender` as it is. Others are left out, since exports contain addresses and
-#'   locations of respondents.
+#'   names. Further columns of the survey are kept if you name them: `c(age = "Q12", "gender")`
+#'   keeps `Q12` as `age`, and `gender` as it is. Others are left out, since exports contain
+#'   addresses and locations of respondents.
 #' @param scale Lowest and highest possible rating. The published study reports 1 to 10 in its text,
 #'   but 11 points in its Figure 10.
 #' @param rating_columns,image_columns For surveys with one row per respondent (Qualtrics):
@@ -56,14 +56,14 @@
 #' draw a new sample, in which images that are drawn again keep their ratings.
 #'
 #' **Names that occur twice.** If the sample has a column of yours with the name of a column of the
-#' survey, such as `group`, that of the sample gets the ending `_of_image`. If a table of respondents
-#' has a column that the ratings have already, both must say the same.
+#' survey, such as `group`, that of the sample gets the ending `_of_image`. If a table of
+#' respondents has a column that the ratings have already, both must say the same.
 #'
 #' @returns A tibble with one row per usable rating: `respondent_id`, `group`, `image_id`,
 #'   `cluster` and its names, `item`, `dimension` (factors in the order of `items`), `rating`, the
-#'   weights of the sample, `straight_lining` and `too_fast` (flags of the respondent), `packet_id` (and
-#'   `position`, with `packets`), and then the further columns of the survey, of the respondents and of
-#'   the sample.
+#'   weights of the sample, `straight_lining` and `too_fast` (flags of the respondent), `packet_id`
+#'   (and `position`, with `packets`), and then the further columns of the survey, of the
+#'   respondents and of the sample.
 #' @family ratings
 #' @export
 #' @examples
@@ -368,7 +368,8 @@ join_packets <- function(answers, packets, call = rlang::caller_env()) {
     paste(answers$packet_id, answers$image_id, sep = "\r"),
     paste(packets$packet_id, packets$image_id, sep = "\r")
   )
-  answers$position <- as.integer(as_number(packets[["position"]] %||% rep(NA, nrow(packets))))[place]
+  position <- packets[["position"]] %||% rep(NA, nrow(packets))
+  answers$position <- as.integer(as_number(position))[place]
   answers$of_packet <- dplyr::case_when(
     is.na(of_packet) ~ "unknown packet",
     is.na(place) ~ "not in the packet"
@@ -398,15 +399,7 @@ join_respondents <- function(answers, respondents, call = rlang::caller_env()) {
   }
   at <- match(answers$respondent_id, respondents$respondent_id)
   counts <- is.na(answers$preview) & !blank(answers$respondent_id)
-  if (!any(!is.na(at[counts])) && any(counts)) {
-    abort_imagestrata(
-      "{.arg respondents} has none of the {length(unique(answers$respondent_id[counts]))}
-       respondent{?s} in the files.",
-      hint = "The files have ids like {.val {answers$respondent_id[counts][1]}}, and {.arg
-              respondents} like {.val {respondents$respondent_id[1]}}.",
-      call = call
-    )
-  }
+  check_any_known(answers$respondent_id[counts], respondents$respondent_id, call)
   # The table of ratings that were read before gives way.
   before <- were_read(answers)
   for (name in setdiff(names(respondents), "respondent_id")) {
@@ -422,22 +415,37 @@ join_respondents <- function(answers, respondents, call = rlang::caller_env()) {
     }
     answers[[name]] <- known
   }
-  unknown <- unique(answers$respondent_id[counts & is.na(at)])
-  silent <- setdiff(respondents$respondent_id, answers$respondent_id[counts])
+  tell_respondents(answers$respondent_id[counts], respondents$respondent_id)
+  answers
+}
+
+check_any_known <- function(ids, known, call) {
+  if (length(ids) > 0 && !any(ids %in% known)) {
+    abort_imagestrata(
+      "{.arg respondents} has none of the {length(unique(ids))} respondent{?s} in the files.",
+      hint = "The files have ids like {.val {ids[1]}}, and {.arg respondents} like {.val
+              {known[1]}}.",
+      call = call
+    )
+  }
+}
+
+tell_respondents <- function(ids, known) {
+  unknown <- unique(setdiff(ids, known))
+  silent <- setdiff(known, ids)
   told <- c(
     "!" = if (length(unknown) > 0) {
       "{length(unknown)} respondent{?s} {?is/are} not in {.arg respondents}, the first {.val
        {unknown[1]}}: columns of {cli::qty(length(unknown))}{?this one/these} are missing."
     },
     i = if (length(silent) > 0) {
-      "{length(silent)} of the {nrow(respondents)} people in {.arg respondents}
+      "{length(silent)} of the {length(known)} people in {.arg respondents}
        {cli::qty(length(silent))}{?has/have} no answer."
     }
   )
   if (length(told) > 0) {
     cli::cli_inform(told, class = "imagestrata_respondents")
   }
-  answers
 }
 
 check_same <- function(ours, theirs, who, name, call) {
@@ -448,8 +456,8 @@ check_same <- function(ours, theirs, who, name, call) {
     first <- which(differs)[1]
     abort_imagestrata(
       "{.field {name}} is in the files and in {.arg respondents}, and differs for {length(people)}
-       respondent{?s}: for {.val {people[1]}} it is {.val {plain_text(ours[first])}} in the files and
-       {.val {plain_text(theirs[first])}} in the table.",
+       respondent{?s}: for {.val {people[1]}} it is {.val {plain_text(ours[first])}} in the files
+       and {.val {plain_text(theirs[first])}} in the table.",
       hint = "Remove the column from one of them, or rename it.",
       call = call
     )
@@ -556,8 +564,8 @@ check_usable <- function(answers, usable, sample, scale, call) {
     "unknown item" = "The first is {.val {example$item}}: give {.arg items} those of your survey.",
     "out of range" = "The first is {.val {example$value}}, and {.arg scale} is {.val {scale}}.",
     "not a number" = "The first is {.val {example$value}}: export numbers, not texts of choices.",
-    "unknown packet" = "The first is {.val {example$packet_id}}: give {.arg packets} all packets, also
-                        those of {.fn reassign}.",
+    "unknown packet" = "The first is {.val {example$packet_id}}: give {.arg packets} all packets,
+                        also those of {.fn reassign}.",
     "no image" = "Name the columns with ids of images in {.arg columns} or {.arg image_columns}.",
     "Look at {.file {example$file}}, row {example$row}."
   )
@@ -673,8 +681,8 @@ of_images <- c(
   "cluster_found", "theme_found", "wave", "draw", "inclusion_probability"
 )
 
-# The sample's ids, clusters, weights and further columns of the user. Those with the name of a column
-# of the ratings are renamed, unless an earlier sample brought it.
+# The sample's ids, clusters, weights and further columns of the user. Those with the name of a
+# column of the ratings are renamed, unless an earlier sample brought it.
 with_own_columns <- function(sample, taken, before) {
   sample <- plain_tibble(sample)[setdiff(names(sample), of_images)]
   kept <- c("image_id", sample_columns, names_in(sample))
@@ -684,8 +692,8 @@ with_own_columns <- function(sample, taken, before) {
   names(sample)[match(clash, names(sample))] <- new
   if (length(clash) > 0) {
     cli::cli_inform(c(
-      i = "{.arg sample} and the ratings both have {.field {clash}}: {cli::qty(length(clash))}{?that/
-           those} of the sample {?is/are} now {.field {new}}."
+      i = "{.arg sample} and the ratings both have {.field {clash}}:
+           {cli::qty(length(clash))}{?that/those} of the sample {?is/are} now {.field {new}}."
     ))
   }
   sample

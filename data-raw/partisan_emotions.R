@@ -267,7 +267,10 @@ unpleasant <- as.vector(scale(unpleasant))
 skipped <- runif(nrow(asked)) <
   plogis(-3.6 + 0.6 * unpleasant[asked$cluster] + 0.25 * (asked$ideology - 4))
 missing <- asked[stopped | skipped, c("respondent_id", "image_id")]
-simulated_ratings <- dplyr::anti_join(simulated_ratings, missing, by = c("respondent_id", "image_id"))
+simulated_ratings <- dplyr::anti_join(
+  simulated_ratings, missing,
+  by = c("respondent_id", "image_id")
+)
 # And one answer in a hundred was overlooked.
 simulated_ratings <- simulated_ratings[runif(nrow(simulated_ratings)) >= 0.01, ]
 
@@ -290,7 +293,8 @@ truth <- dplyr::bind_rows(lapply(parties, function(party) {
       stats::approx(feels, means, general + special[, d], rule = 2)$y
     })
     answer <- Reduce(`+`, of_items) / length(of_items)
-    slopes <- stats::coef(stats::lm(answer ~ I(age / 10) + gender + ideology, who, weights = weight))
+    fit <- stats::lm(answer ~ I(age / 10) + gender + ideology, who, weights = weight)
+    slopes <- stats::coef(fit)
     tibble::tibble(
       group = party, dimension = d, in_sample = mean(answer),
       in_population = stats::weighted.mean(answer, weight),

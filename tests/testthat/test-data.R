@@ -296,6 +296,22 @@ test_that("respondents' ratings depend on age, gender and ideology as their help
   }
 })
 
+test_that("weighted means of the simulated study are near those of all supporters", {
+  ratings <- dplyr::left_join(
+    simulated_ratings, dplyr::select(simulated_respondents, respondent_id, survey_weight),
+    by = "respondent_id"
+  )
+  means <- quietly(tidy(rating_means(ratings, respondent_weight = survey_weight)))
+  means <- means[means$level == "dimension", ]
+  truth <- c(
+    enthusiasm.Democrat = 3.12, aversion.Democrat = 3.5, anxiety.Democrat = 3.33,
+    enthusiasm.Republican = 2.79, aversion.Republican = 3.41, anxiety.Republican = 2.67
+  )
+  off <- means$estimate - truth[paste(means$item, means$group, sep = ".")]
+  expect_length(off, 6)
+  expect_lt(max(abs(off) / means$std.error), 2)
+})
+
 test_that("answers are missing as the help page says", {
   pair <- function(x) paste(x$respondent_id, x$image_id)
   asked <- dplyr::left_join(

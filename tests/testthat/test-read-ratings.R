@@ -691,8 +691,9 @@ test_that("tables of respondents that do not fit are refused", {
 
 test_that("a census needs no other road: every image stands for itself", {
   census <- tibble::tibble(
-    image_id = paste0("i", 1:6), cluster = c(1L, 1L, 1L, 2L, 2L, 3L), N_h = c(3L, 3L, 3L, 2L, 2L, 1L),
-    n_h = N_h, inclusion_probability = 1, weight_corpus = 1, weight_cluster = 1 / N_h,
+    image_id = paste0("i", 1:6), cluster = c(1L, 1L, 1L, 2L, 2L, 3L),
+    N_h = c(3L, 3L, 3L, 2L, 2L, 1L), n_h = N_h,
+    inclusion_probability = 1, weight_corpus = 1, weight_cluster = 1 / N_h,
     weight_share = 1
   )
   answers <- tidyr::expand_grid(respondent_id = paste0("r", 1:4), image_id = census$image_id)
