@@ -208,7 +208,7 @@ draw_flows <- function(bars, ribbons, clusterings) {
   named$name <- wrap_titles(named$name, 14, 30)
   # Room for names beside the outer columns: more than two columns of a journal need.
   lines <- unlist(strsplit(named$name[named$x %in% c(1, last)], "\n"))
-  room <- 0.06 + 0.05 * max(nchar(lines)) * (last - 1) / 2
+  room <- 0.06 + 0.056 * max(nchar(lines)) * (last - 1) / 2
   ggplot2::ggplot() +
     ggplot2::geom_polygon(
       ggplot2::aes(.data$x, .data$y, group = .data$ribbon, fill = .data$fill),

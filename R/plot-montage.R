@@ -75,9 +75,10 @@ picture_side <- function(n_images) {
 # Squares below each other; the pixels of a native raster are in the order of its rows.
 split_pictures <- function(pixels) {
   side <- ncol(pixels)
+  all <- as.integer(pixels)
   lapply(seq_len(nrow(pixels) / side), \(i) {
     structure(
-      as.integer(pixels)[(i - 1) * side^2 + seq_len(side^2)],
+      all[(i - 1) * side^2 + seq_len(side^2)],
       dim = c(side, side), class = "nativeRaster", channels = attr(pixels, "channels")
     )
   })
@@ -135,7 +136,7 @@ draw_rows <- function(sent, unit) {
     (if (any(heading)) {
       ggplot2::geom_text(
         ggplot2::aes(x = 0.53, y = .data$y + 0.53, label = .data$heading),
-        data = rows[heading, ], hjust = 0, vjust = 0, size = 2.8, fontface = "bold"
+        data = rows[heading, ], hjust = 0, vjust = 0, size = 2.5, fontface = "bold"
       )
     }) +
     ggplot2::scale_x_continuous(

@@ -63,7 +63,7 @@ draw_tree <- function(sent, width = 7) {
     geom_pictures(images) +
     ggplot2::geom_text(
       ggplot2::aes(x = 0.53, y = .data$y + 0.56, label = shorten(.data$theme_name, 50)),
-      data = rows[first, ], hjust = 0, vjust = 0, size = 2.8, fontface = "bold"
+      data = rows[first, ], hjust = 0, vjust = 0, size = 2.5, fontface = "bold"
     ) +
     ggplot2::scale_x_continuous(
       breaks = across(breaks), labels = breaks, limits = c(-width, last),

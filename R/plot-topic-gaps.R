@@ -57,13 +57,13 @@ plot_gaps_by_topic <- function(table, topics, pairs, palette, alpha) {
   draw_contrasts(
     table, data, topics, pairs, palette, sure,
     title = difference_title(table), notes = if (!all(sure)) open_points(data, alpha),
-    alt = alt_gaps,
+    equal = "no difference", alt = alt_gaps,
     scale = \(n) ggplot2::scale_x_continuous(labels = percentage_points, n.breaks = n)
   )
 }
 
 # A row for each topic, with arrows to the side of each group.
-draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, notes, alt,
+draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, notes, equal, alt,
                            scale) {
   topics <- rows_of_topics(topics)
   data$y <- topics$y[match(data$cluster, topics$cluster)]
@@ -86,7 +86,10 @@ draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, not
     scale(if (own) 4 else if (length(pairs) > 1) 3 else 5) +
     ggplot2::labs(
       x = title, y = NULL,
-      caption = caption_of_topics(table, "Lines: ", notes, if (own) "Each panel has its own axis"),
+      caption = caption_of_topics(
+        table, "Lines: ", notes, paste("Vertical line:", equal),
+        if (own) "Each panel has its own axis"
+      ),
       alt = alt(table, data, topics, ahead)
     )
   facet <- panels_across(data, panels, if (own) "free_x" else "fixed")

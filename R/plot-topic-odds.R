@@ -45,7 +45,7 @@ plot_topic_odds <- function(odds,
       if (!all(sure)) "Open points: the interval includes equal odds",
       "Odds ratios that rest on few posts are shrunk towards 1"
     ),
-    alt = alt_odds,
+    equal = "equal odds", alt = alt_odds,
     scale = \(n) ggplot2::scale_x_continuous(breaks = odds_breaks, labels = odds_labels)
   )
 }

@@ -11,6 +11,7 @@ from PIL import Image, ImageColor
 
 from clusterings import colour, draw_images, hand_made
 from imagestrata import ImagestrataError, find_images, plot_montage
+from imagestrata.bridge.pictures import rows_of_montage
 from imagestrata.explore.tiles import GAP, LABELS, MARGIN, NOTE, TILE
 
 CLUSTERS = [1] * 6 + [2] * 4 + [3] * 2 + [-1]
@@ -159,3 +160,29 @@ def test_random_and_doubtful_images_in_their_order(tmp_path):
         assert [str(paths[i]) for i in shown(order="random", seed=seed)] == found.tolist()
     with pytest.raises(ImagestrataError, match="must be one of"):
         plot_montage(clustering, order="best")
+
+
+def test_r_gets_the_rows_and_the_pictures(clustering, tmp_path):
+    file = tmp_path / "pictures.png"
+    sent = rows_of_montage(
+        clustering, str(file), 20.0, n_clusters=2, n_images=3, clusters=None, keywords=None,
+        order="typical", seed=0, labels=None,
+    )  # fmt: skip
+    assert sent["rows"]["label"].tolist() == ["1", "2"]
+    assert sent["rows"]["about"].tolist() == ["6 images\n46.2%", "4 images\n30.8%"]
+    assert sent["rows"]["heading"].isna().all()
+    found = find_images(clustering, clusters=[1, 2], n=3)
+    assert sent["images"]["image_id"].tolist() == found["image_id"].tolist()
+    assert sent["images"]["row"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert sent["images"]["column"].tolist() == [1, 2, 3] * 2
+    with Image.open(file) as pictures:
+        assert pictures.size == (20, 6 * 20)
+        shown = pictures.convert("RGB")
+        middles = [shown.getpixel((10, 20 * i + 10)) for i in range(6)]
+    assert middles == [ImageColor.getrgb(colour(1))] * 3 + [ImageColor.getrgb(colour(2))] * 3
+    assert sent["note"].startswith("Rows: clusters, the largest first, with")
+
+
+def test_the_note_names_the_order_of_rows_and_images(clustering):
+    drawn = plot_montage(clustering, order="random").axes[0].texts[-1].get_text()
+    assert "Images: drawn at random" in drawn.replace("\n", " ")

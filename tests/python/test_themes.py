@@ -39,6 +39,8 @@ from imagestrata import (
     sample_images,
 )
 from imagestrata.clustering.themes import THEME, cut_tree, distances, grow_tree, usual_number
+from imagestrata.explore.figure import GROUPS, SMALLER
+from imagestrata.explore.tree import TreeLine, TreeRows, height_of_cut, tree_lines
 from imagestrata.provenance import read_run
 from test_gallery import data_of
 
@@ -848,3 +850,22 @@ def test_the_gallery_is_written_again_after_grouping(tmp_path):
     assert "themes" not in data_of(page)
     grouped = group_clusters(topics, 2, out=run)
     assert len(data_of(image_gallery(grouped, run, progress=False))["themes"]["names"]) == 2
+
+
+def test_the_lines_of_a_tree_by_hand():
+    # Clusters 1 and 2 of theme 1 meet at a height of 2, these and cluster 3 of theme 2 at 4.
+    tree = pd.DataFrame({"merge": [1, 2], "left": [-1, 1], "right": [-2, -3], "height": [2.0, 4.0]})
+    rows = TreeRows([1, 2, 3], [1, 1, 2], [1.0, 2.0, 3.0], 1.0)
+    assert tree_lines(tree, rows) == [
+        TreeLine((0.0, 2.0), (1.0, 1.0), 1),
+        TreeLine((0.0, 2.0), (2.0, 2.0), 1),
+        TreeLine((2.0, 2.0), (1.0, 2.0), 1),
+        TreeLine((2.0, 4.0), (1.5, 1.5), 1),
+        TreeLine((0.0, 4.0), (3.0, 3.0), 2),
+        TreeLine((4.0, 4.0), (1.5, 3.0), 0),
+    ]
+    assert height_of_cut(tree, 2) == 3
+    assert height_of_cut(tree, 3) == 1
+    assert height_of_cut(tree, 1) is None
+    # The eighth theme has no colour of its own.
+    assert rows.colour(7) == GROUPS[6] and rows.colour(8) == SMALLER

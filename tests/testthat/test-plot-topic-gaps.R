@@ -18,6 +18,7 @@ test_that("topics stand from one side to the other, in the colours of the sides"
   expect_equal(points$fill, ifelse(gaps$p.adjusted[1:3] < 0.05, sides, "white"), ignore_attr = TRUE)
   expect_equal(points$fill[1], "white")
   expect_match(caption_on_one_line(plot), "unit: authors. Open points: p is not below 0.05")
+  expect_match(caption_on_one_line(plot), "Vertical line: no difference")
   expect_match(plot$labels$x, "Difference in the share of authors")
   expect_match(
     ggplot2::get_alt_text(plot), "largest difference is 8 percentage points .protest, more by Demo"

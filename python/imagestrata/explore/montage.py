@@ -147,13 +147,15 @@ def montage_rows(
         about = about or [f"{size / len(clustering.images):.1%}"]
         words[number] = label_of(number, texts), "\n".join([plural(size, "image"), *about])
     above = {numbers[0]: name for name, numbers in headings.items()}
-    note = _note(order, clusters is None, bool(terms))
+    which = "clusters"
+    if clusters is None:
+        which = "the largest clusters, by theme" if headings else "clusters, the largest first"
+    note = _note(order, which, bool(terms))
     return PictureRows(shown, "cluster", words, n_images, note, above)
 
 
-def _note(order: str, largest: bool, terms: bool) -> str:
+def _note(order: str, which: str, terms: bool) -> str:
     about = "their first terms" if terms else "their share of all images"
-    which = "clusters, the largest first" if largest else "clusters"
     return (
         f"Rows: {which}, with their number of images and {about}. "
         f"Images: {_ORDERS[order]}, cropped to squares."
