@@ -221,7 +221,9 @@ map_note <- function(object, points, by, key, crowded) {
   caption_text(
     paste(c(name, counts), collapse = ": "),
     if (!is.null(key$smaller)) {
-      paste0("The ", length(key$coloured), " largest ", by, "s have a colour, smaller ones are grey")
+      paste0(
+        "The ", length(key$coloured), " largest ", by, "s have a colour, smaller ones are grey"
+      )
     },
     paste0(
       "Labels: above the median of a ", by, "'s images", if (crowded) ", where there is room"

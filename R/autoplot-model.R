@@ -147,14 +147,13 @@ training_note <- function(points) {
   )
 }
 
-confusion_in_words <- function(cells) {
-  right <- vapply(split(cells, cells$panel), \(one) {
-    sprintf("%s %s of %s", one$panel[1], sum(one$n[one$truth == one$decision]), sum(one$n))
+# "people 17 of 19; writing 15 of 19", for each panel.
+equal_decisions <- function(cells, most = 12) {
+  said <- vapply(split(cells, cells$panel), \(one) {
+    name <- gsub("\n", ", ", one$panel[1])
+    sprintf("%s %s of %s", name, sum(one$n[one$truth == one$decision]), sum(one$n))
   }, "")
-  paste0(
-    "Matrices of labels and decisions of the model. Right decisions: ",
-    paste(utils::head(right, 12), collapse = "; "), if (length(right) > 12) "; and more", "."
-  )
+  paste0(paste(utils::head(said, most), collapse = "; "), if (length(said) > most) "; and more")
 }
 
 name_models <- function(models, call = rlang::caller_env(2)) {
@@ -283,7 +282,10 @@ plot_confusion <- function(object, split) {
         if (many) "Cells without a number have no image",
         "Shade: share of the row"
       ),
-      alt = confusion_in_words(cells)
+      alt = alt_text(
+        "matrices of labels and decisions of the model",
+        paste("right decisions:", equal_decisions(cells))
+      )
     ) +
     ggplot2::theme(
       axis.text.x = if (length(names) > 3) ggplot2::element_text(angle = 45, hjust = 1)

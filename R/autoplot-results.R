@@ -207,8 +207,8 @@ plot_confused_sets <- function(object, texts) {
       x = "Description chosen", y = "Cluster of the set",
       caption = caption_text("Numbers: sets. Shade: share of the cluster's sets"),
       alt = paste0(
-        "A matrix of ", count_of(nrow(clusters), "cluster"), " and the descriptions that annotators ",
-        "chose. Of ", count_of(sum(confusion$n), "set"), ", ",
+        "A matrix of ", count_of(nrow(clusters), "cluster"), " and the descriptions that ",
+        "annotators chose. Of ", count_of(sum(confusion$n), "set"), ", ",
         sum(confusion$n[confusion$right]), " got the description of their cluster."
       )
     ) +

@@ -7,8 +7,8 @@
 #'   hold 50, 75 and 90 percent of the images. `"silhouettes"`: the mean silhouette of each cluster,
 #'   and the range of its middle 80 percent. `"map"`: the images as points on a plane. The number of
 #'   a cluster is above the median of its images, unless it would overlap that of a larger cluster.
-#'   The seven largest clusters have a colour each, in a key; smaller ones are grey, and the residual
-#'   is pale. `"searches"`: the search for the number of clusters in each iteration, the
+#'   The seven largest clusters have a colour each, in a key; smaller ones are grey, and the
+#'   residual is pale. `"searches"`: the search for the number of clusters in each iteration, the
 #'   goodness of fit of each number that was tried; orange diamonds were kept. Up to 36 iterations
 #'   have a panel each; the lines of more share one panel, the later the darker.
 #' @param points For `"map"`: the result of [map_images()].
@@ -155,7 +155,8 @@ plot_searches <- function(object, call = rlang::caller_env()) {
       x = "Number of clusters", y = search_criterion(searches$criterion[1]), colour = "Iteration",
       caption = caption_text(
         if (few && small) "Panels: iterations",
-        "Points: the numbers of clusters that were tried. Orange diamonds: the numbers that were kept"
+        "Points: the numbers of clusters that were tried",
+        "Orange diamonds: the numbers that were kept"
       ),
       alt = searches_in_words(searches)
     ) +

@@ -198,12 +198,11 @@ draw_tag_confusion <- function(confusion) {
   plot_cells(confusion) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel)) +
     ggplot2::labs(
-      x = "Tagger", y = "By hand", caption = caption_text("Numbers: images. Shade: share of the row"),
-      alt = paste0(
-        "Matrices of decisions by hand and by the tagger. Equal decisions: ",
-        paste(vapply(split(confusion, confusion$panel), \(one) {
-          sprintf("%s %s of %s", sub("\n", ", ", one$panel[1]), sum(one$n[one$truth == one$decision]), sum(one$n))
-        }, ""), collapse = "; "), "."
+      x = "Tagger", y = "By hand",
+      caption = caption_text("Numbers: images. Shade: share of the row"),
+      alt = alt_text(
+        "matrices of decisions by hand and by the tagger",
+        paste("equal decisions:", equal_decisions(confusion))
       )
     )
 }

@@ -25,8 +25,8 @@
 #'   Beside names, clusters without one are called "Cluster 7".
 #' @inheritParams scan_images
 #'
-#' @returns A ggplot, to which you can add your own `theme()` and `labs()`. The names of clusters are
-#'   labels of the y axis. `ggplot2::get_alt_text()` describes it in words.
+#' @returns A ggplot, to which you can add your own `theme()` and `labs()`. The names of clusters
+#'   are labels of the y axis. `ggplot2::get_alt_text()` describes it in words.
 #' @family plots
 #' @export
 #' @examplesIf imagestrata_ready()
@@ -161,7 +161,7 @@ draw_rows <- function(sent, unit) {
 
 # A name in up to two lines, with what is known about it in up to two.
 name_rows <- function(rows) {
-  names <- vapply(strwrap(shorten(rows$label, 36), 19, simplify = FALSE), paste, "", collapse = "\n")
+  names <- wrap_titles(rows$label, 18, 36)
   long <- grepl("\n", names)
   paste0(names, "\n", ifelse(long, gsub("\n", ", ", rows$about), rows$about))
 }

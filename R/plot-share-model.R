@@ -58,7 +58,8 @@ autoplot.imagestrata_share_model <- function(object,
     ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$outcome), nrow = 1) +
     ggplot2::labs(
-      x = paste0("Rate ratio (", more, ")"), y = NULL, caption = caption_of_shares(object, rows, type),
+      x = paste0("Rate ratio (", more, ")"), y = NULL,
+      caption = caption_of_shares(object, rows, type),
       alt = ratios_in_words(rows, terms, labels)
     ) +
     theme_estimates()

@@ -12,8 +12,8 @@
 #' @param n_images Number of images per cluster, the most typical first; 0 for none.
 #' @inheritParams plot_montage
 #'
-#' @returns A ggplot, to which you can add your own `theme()` and `labs()`. The names of clusters are
-#'   labels of the y axis. `ggplot2::get_alt_text()` describes it in words.
+#' @returns A ggplot, to which you can add your own `theme()` and `labs()`. The names of clusters
+#'   are labels of the y axis. `ggplot2::get_alt_text()` describes it in words.
 #' @family plots
 #' @export
 #' @examplesIf imagestrata_ready()

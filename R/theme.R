@@ -2,7 +2,8 @@
 
 # The colours of the core's figures.
 colours <- c(
-  main = "#5b7896", pale = "#cfd4da", range = "#b3bdc8", bright = "#e08a00", soft = "#62676e", ink = "#1d1f22"
+  main = "#5b7896", pale = "#cfd4da", range = "#b3bdc8", bright = "#e08a00", soft = "#62676e",
+  ink = "#1d1f22"
 )
 
 # Readers with any kind of colour vision can distinguish these, and all differ in lightness, so that

@@ -10,7 +10,10 @@ test_that("dots have the colours of their clusters, labels stand above medians",
   expect_equal(labels$y, c(0, 1) + 0.024)
   expect_equal(
     gsub("\n", " ", plot$labels$caption),
-    "Principal components 1 and 2: 6 images, 2 clusters. Labels: above the median of a cluster's images."
+    paste(
+      "Principal components 1 and 2: 6 images, 2 clusters. Labels: above the median of a cluster's",
+      "images."
+    )
   )
   key <- plot$scales$get_scales("colour")
   expect_equal(key$get_limits(), c("1", "2", "in no cluster"))

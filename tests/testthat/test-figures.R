@@ -103,7 +103,8 @@ test_that("a theme that is added later wins", {
   for (plot in all_figures()) {
     changed <- plot + ggplot2::theme(
       plot.caption = ggplot2::element_text(colour = "red"), legend.position = "top",
-      axis.title = ggplot2::element_text(size = 20), strip.text = ggplot2::element_text(face = "plain")
+      axis.title = ggplot2::element_text(size = 20),
+      strip.text = ggplot2::element_text(face = "plain")
     )
     drawn <- ggplot2::ggplot_build(changed)$plot
     theme <- ggplot2::theme_get() + drawn$theme
