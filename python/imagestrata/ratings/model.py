@@ -291,7 +291,8 @@ def rating_model(
     the mean of their cluster; images that are alone in their cluster have the average variance of
     the others, in proportion to squared weights. "two-way" adds the covariance of a respondent's
     answers to different images, which is set to zero where it is negative although it cannot be.
-    With ``"~ group"`` they are the standard errors of :func:`rating_means`.
+    Its scores are corrected for the leverage of covariates (CR2), beyond that of groups. With
+    ``"~ group"`` the standard errors are those of :func:`rating_means`.
 
     *Degrees of freedom* of respondents are Satterthwaite's (Bell and McCaffrey 2002): a covariate
     that few respondents share has few. Those of images are the numbers of images minus one, put
