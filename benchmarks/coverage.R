@@ -88,47 +88,37 @@ truth_for <- function(clusters, rated, party) {
   sum((clusters$mean[, party] * clusters$weight)[rated]) / sum(clusters$weight[rated])
 }
 
-# The errors of a survey's means and gap, and their standard errors, by what plan_study() analyses
-# its surveys with: many times faster than rating_means() and rating_gaps(), and checked against
-# them below and in the tests.
+# The errors of a survey's means and gap, and their standard errors, by what rating_means() and
+# rating_gaps() compute with: all sizes of differences at once. The verbs are compared below.
 analyse <- function(survey, corpus, weight) {
-  n_h <- tabulate(cluster[survey$images], length(sizes))
-  corpus_weight <- switch(weight,
-    cluster = 1 / n_h[cluster], corpus = (sizes / n_h)[cluster],
-    share = (sizes / n_h)[cluster] * corpus$shares
-  )
-  sample <- list(cluster = cluster, weight = corpus_weight)
-  # Shares of images that nobody rated are not in the ratings.
-  known <- unique(c(survey$sides[[1]]$image, survey$sides[[2]]$image))
-  total <- sum_by(corpus_weight[known], cluster[known], length(sizes)) *
-    n_h / tabulate(cluster[known], length(sizes))
+  ratings <- as_ratings(survey, corpus)
+  ratings <- ratings[ratings$item == ratings$item[1], ]
+  rating <- do.call(rbind, lapply(survey$sides, `[[`, "rating"))
+  design <- suppressMessages(design_ratings(ratings, rlang::quo(group), weight))
+  design$answers$row <- seq_along(design$answers$rating)
+  alike <- compare_alike(design, comparisons_of(design))
+  with_ratings <- function(design) {
+    design$answers$rating <- rating[design$answers$row, , drop = FALSE]
+    design
+  }
   rated <- lapply(survey$sides, \(side) unique(cluster[side$image]))
   both <- intersect(rated[[1]], rated[[2]])
-  parts <- function(clusters) {
-    Map(\(side, clusters) {
-      kept <- cluster[side$image] %in% clusters
-      answers <- list(image = side$image[kept], person = side$person[kept])
-      totals_of_surveys(weigh_answers(answers, sample, total), side$rating[kept, ])
-    }, survey$sides, clusters)
-  }
   clusters <- true_clusters(corpus, weight)
   true_gap <- truth_for(clusters, both, "D") - truth_for(clusters, both, "R")
-  of_means <- parts(rated)
-  complete <- all(lengths(rated) == length(both))
-  of_gap <- if (complete) of_means else parts(list(both, both))
   results <- lapply(c("respondent", "two-way", "image"), function(variance) {
-    means <- analyse_surveys(of_means, variance, survey$people)
-    gap <- analyse_surveys(of_gap, variance, survey$people)
+    fit <- estimate_cells(with_ratings(design), variance, shrink = FALSE)
+    estimate <- as.matrix(fit$cells$estimate)
     side <- function(i, party) {
       tibble::tibble(
         what = "mean", sd = respondent_sd,
-        error = of_means[[i]]$mean - truth_for(clusters, rated[[i]], party),
-        std.error = sqrt(means$each[[i]]), df = means$df_each[[i]]
+        error = estimate[i, ] - truth_for(clusters, rated[[i]], party),
+        std.error = sqrt(fit$variance(i)), df = fit$cells$df[i]
       )
     }
+    gap <- gaps_of_surveys(with_ratings(alike), variance)
     gaps <- tibble::tibble(
-      what = "gap", sd = respondent_sd, error = gap$estimate - true_gap,
-      std.error = sqrt(gap$variance), df = gap$df
+      what = "gap", sd = respondent_sd, error = gap$error - true_gap,
+      std.error = gap$std.error, df = gap$df
     )
     dplyr::bind_cols(
       weight = weight, variance = variance,

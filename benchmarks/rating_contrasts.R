@@ -8,21 +8,23 @@ n_surveys <- as.integer(c(commandArgs(TRUE), 200)[1])
 n_clusters <- 60
 size <- 20
 
-# What the images of a corpus evoke on average in the population of three groups, 1 to 3; half of
-# the images of a cluster are of the first month.
+groups <- c(1, 2, 4)
+
+# What the images of a corpus evoke on average in the population of three groups, which are numbers
+# for the trend; half of the images of a cluster are of the first month.
 make_corpus <- function() {
   cluster <- rep(seq_len(n_clusters), each = size)
   month <- rep(rep(1:2, each = size / 2), n_clusters)
   evokes <- rnorm(n_clusters, 4, 1.25)[cluster] + rnorm(length(cluster), sd = 0.8)
   gap <- rnorm(n_clusters, 0.5, 0.5)[cluster] + 0.3 * (month - 1.5)
-  list(cluster = cluster, month = month, truth = evokes + outer(gap, c(0.5, 0, -0.5)))
+  list(cluster = cluster, month = month, truth = evokes + outer(gap, c(0.5, 0.2, -0.5)))
 }
 
 # Six images of each cluster. People rate eight images each; those who feel less are more likely to
 # take part, by `sd`, and their weights correct for it.
 make_ratings <- function(corpus, people, sd) {
   drawn <- as.vector(vapply(seq_len(n_clusters), \(h) (h - 1) * size + sample.int(size, 6), numeric(6)))
-  dplyr::bind_rows(lapply(1:3, function(group) {
+  dplyr::bind_rows(lapply(groups, function(group) {
     feels <- rnorm(people, -sd)
     # Neighbours are of one cluster: the images of a person are `people` places apart, and every
     # round through the images begins half as many places later.
@@ -35,8 +37,8 @@ make_ratings <- function(corpus, people, sd) {
       respondent_id = paste0(group, "-", person), group = group, gender = gender[person],
       image_id = image, cluster = corpus$cluster[image], month = corpus$month[image],
       item = "x", survey_weight = exp(sd * feels)[person],
-      rating = corpus$truth[cbind(image, group)] + 0.8 * feels[person] +
-        0.2 * (group - 2) * (gender[person] - 1.5) + rnorm(length(image), sd = 1.5),
+      rating = corpus$truth[cbind(image, match(group, groups))] + 0.8 * feels[person] +
+        0.2 * (group - 2.5) * (gender[person] - 1.5) + rnorm(length(image), sd = 1.5),
       N_h = size, n_h = 6, weight_cluster = 1 / 6, weight_corpus = size / 6
     )
   }))
@@ -44,13 +46,13 @@ make_ratings <- function(corpus, people, sd) {
 
 estimates <- list(
   "mean" = \(...) rating_means(..., by = group)[1, ],
-  "gap" = \(...) rating_gaps(..., by = group, reference = 3)[1, ],
+  "gap" = \(...) rating_gaps(..., by = group, reference = 4)[1, ],
   "trend over three groups" = \(...) rating_gaps(..., by = group, contrasts = "trend"),
   "change of the gap over months" = \(...) {
-    rating_gaps(..., by = c(group, month), reference = 3, change = "pairs")[1, ]
+    rating_gaps(..., by = c(group, month), reference = 4, change = "pairs")[1, ]
   },
   "change of the gap by gender" = \(...) {
-    rating_gaps(..., by = c(group, gender), reference = 3, change = "pairs")[1, ]
+    rating_gaps(..., by = c(group, gender), reference = 4, change = "pairs")[1, ]
   }
 )
 
@@ -60,9 +62,9 @@ truths_of <- function(corpus, ratings) {
     pairs <- dplyr::distinct(data[c("cluster", unit)])
     which(tabulate(pairs$cluster, n_clusters) == max(tabulate(pairs$cluster)))
   }
-  mean_of <- function(groups, clusters, months = 1:2) {
+  mean_of <- function(columns, clusters, months = 1:2) {
     images <- corpus$month %in% months
-    means <- rowsum(corpus$truth[images, groups, drop = FALSE], corpus$cluster[images]) /
+    means <- rowsum(corpus$truth[images, columns, drop = FALSE], corpus$cluster[images]) /
       (size / 2 * length(months))
     colMeans(means[clusters, , drop = FALSE])
   }
@@ -76,8 +78,8 @@ truths_of <- function(corpus, ratings) {
   }
   all <- rated(ratings, "group")
   c(
-    first, gap(rated(sides, "group")), drop(mean_of(1:3, all) %*% c(-0.5, 0, 0.5)),
-    of_month(2) - of_month(1), -0.4
+    first, gap(rated(sides, "group")), stats::coef(stats::lm(mean_of(1:3, all) ~ groups))[[2]],
+    of_month(2) - of_month(1), -0.6
   )
 }
 
