@@ -55,7 +55,7 @@ plot_cluster_gaps <- function(gaps,
   n <- check_count(n, "n")
   scale <- scale_to_draw(scale, gaps)
   texts <- texts_of_clusters(labels %||% labels_in(clusters), gaps)
-  conf_level <- level_of(gaps)
+  conf_level <- confidence_of(gaps)
   gaps <- plain_tibble(gaps)[gaps$level == level & !is.na(gaps$estimate), ]
   check_cells(gaps, "gaps", level, "Filter it to one contrast.")
   chosen <- is.null(clusters)

@@ -10,7 +10,8 @@
 #'   has the highest rating, and for which it is clearly the highest (Figure 7.2).
 #' @inheritParams scan_images
 #'
-#' @returns A ggplot.
+#' @returns A ggplot, to which you can add your own `theme()`, `labs()` or scales.
+#'   `ggplot2::get_alt_text()` describes it in words.
 #' @family plots
 #' @export
 #' @examples
@@ -123,7 +124,15 @@ plot_number <- function(means) {
     ) +
     ggplot2::labs(
       x = "Items that an image evokes", y = "Images",
-      caption = count_of(nrow(means), "image")
+      caption = caption_text(
+        paste0("An image evokes an item if its mean rating is above the lowest; ",
+          count_of(nrow(means), "image"))
+      ),
+      alt = alt_text(
+        paste("Bars for the share of", count_of(nrow(means), "image"), "by the number of items",
+          "that they evoke, from 0 to", ncol(means)),
+        alt_extremes("share", shares$share, paste(shares$number, "items"), percent)
+      )
     ) +
     theme_strata()
 }
@@ -137,8 +146,24 @@ plot_together <- function(means) {
     column = factor(rep(items, each = length(items)), items),
     share = as.vector(both), label = sprintf("%.0f%%", 100 * both)
   )
-  plot_cells(cells[as.character(cells$row) != as.character(cells$column), ]) +
-    ggplot2::labs(x = "Share that also evokes", y = "Images that evoke")
+  cells <- cells[as.character(cells$row) != as.character(cells$column), ]
+  plot_cells(cells) +
+    ggplot2::labs(
+      x = "Share that also evokes", y = "Images that evoke",
+      caption = caption_text(
+        "Of the images that evoke the item of the row, the share that also evokes that of the column",
+        count_of(nrow(means), "image")
+      ),
+      alt = alt_text(
+        paste0("Cells for the share of images that evoke one item which also evoke another (",
+          list_of(items, 12), "), ", count_of(nrow(means), "image")),
+        alt_extremes("share", cells$share, paste(cells$column, "among", cells$row), percent)
+      )
+    ) +
+    ggplot2::theme(
+      plot.caption = ggplot2::element_text(hjust = 0, colour = colours[["soft"]]),
+      plot.caption.position = "plot"
+    )
 }
 
 # The rule is that of label_ratings().
@@ -170,9 +195,16 @@ plot_clear <- function(means, at_least, margin) {
     ggplot2::scale_y_continuous(expand = ggplot2::expansion(mult = c(0, 0.1))) +
     ggplot2::labs(
       x = NULL, y = "Images", fill = NULL,
-      caption = sprintf(
-        "Clearly: %g or more above the lowest rating, and %g above the second. %s evoke nothing.",
-        at_least, margin, count_of(sum(!evokes), "image")
+      caption = caption_text(
+        sprintf("Clearly: %g or more above the lowest rating, and %g above the second", at_least,
+          margin),
+        paste(count_of(sum(!evokes), "image"), if (sum(!evokes) == 1) "evokes" else "evoke",
+          "nothing")
+      ),
+      alt = alt_text(
+        paste0("Bars for the number of images, of ", nrow(means), ", in which an item is the ",
+          "highest, and clearly the highest (", list_of(colnames(means), 12), ")"),
+        alt_extremes("number", bars$n, paste0(bars$item, ", ", bars$way), as.character)
       )
     ) +
     theme_strata()

@@ -26,7 +26,7 @@ plot_rating_gaps <- function(gaps, colours = NULL, labels = NULL, scale = NULL, 
   scale <- scale_to_draw(scale, gaps)
   gaps <- corrected_rows(gaps)
   rows <- rows_of_measures(gaps)
-  level <- level_of(gaps)
+  level <- confidence_of(gaps)
   more <- by_of(gaps)
   of_clusters <- identical(attr(gaps, "by")[1], "cluster")
   gaps <- plain_tibble(gaps)
@@ -167,7 +167,8 @@ draw_gaps <- function(gaps, widest = NULL, n_panels = 1) {
       data = gaps, shape = 16, size = 2.1, na.rm = TRUE
     ),
     ggplot2::scale_colour_identity(),
-    ggplot2::scale_x_continuous(n.breaks = if (n_panels > 2) 3 else 5),
+    ggplot2::scale_x_continuous(breaks = breaks_around_zero(if (n_panels > 2) 3 else 6)),
+    ggplot2::expand_limits(x = 0),
     ggplot2::scale_alpha_manual(
       values = c(kept = 1, lost = 0.35, none = 0), labels = names, drop = FALSE, name = NULL,
       guide = ggplot2::guide_legend(ncol = 1, override.aes = list(colour = colours[["ink"]]))

@@ -55,7 +55,7 @@ plot_rating_means <- function(means, colours = NULL, labels = NULL, scale = NULL
   means <- corrected_rows(means)
   by <- by_of(means)
   rows <- rows_of_measures(means)
-  level <- level_of(means)
+  level <- confidence_of(means)
   compared <- add_comparisons(plain_tibble(means), by, level, known_comparisons(means))
   zoom <- zoom && is_part(means, scale$ends)
   captions <- captions_of_means(means, level, compared, scale, zoom)

@@ -2,7 +2,8 @@
 #'
 #' Draws a row for each topic: the difference between the shares of two groups with its interval.
 #' Arrows above the panel name the group that shows a topic more often, and points have its colour.
-#' They are open if the adjusted p value is not below `alpha`. If the table has a column of dates,
+#' They are open if the interval includes zero, and pale if it does not but the adjusted p value is
+#' not below `alpha`. If the table has a column of dates,
 #' each topic is a panel with a line and a band for each contrast.
 #'
 #' @param gaps The result of [topic_gaps()], or some of its rows. Contrasts, and further columns of
@@ -53,10 +54,15 @@ plot_topic_gaps <- function(gaps,
 plot_gaps_by_topic <- function(table, topics, pairs, palette, alpha) {
   data <- table$data[!is.na(table$data$estimate), ]
   p <- data[["p.adjusted"]] %||% data[["p.value"]]
-  sure <- if (is.null(p)) rep(TRUE, nrow(data)) else !is.na(p) & p < alpha
+  excludes <- !is.na(data$conf.low) & !is.na(data$conf.high) & data$conf.low * data$conf.high > 0
+  kept <- excludes & (if (is.null(p)) TRUE else !is.na(p) & p < alpha)
+  notes <- c(
+    if (!all(excludes)) "Open points: the interval includes zero",
+    if (any(excludes & !kept)) pale_points(data, alpha)
+  )
   draw_contrasts(
-    table, data, topics, pairs, palette, sure,
-    title = difference_title(table), notes = if (!all(sure)) open_points(data, alpha),
+    table, data, topics, pairs, palette, excludes,
+    title = difference_title(table), notes = notes, pale = excludes & !kept,
     equal = "no difference", alt = alt_gaps,
     scale = \(n) ggplot2::scale_x_continuous(labels = percentage_points, n.breaks = n)
   )
@@ -64,14 +70,14 @@ plot_gaps_by_topic <- function(table, topics, pairs, palette, alpha) {
 
 # A row for each topic, with arrows to the side of each group.
 draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, notes, equal, alt,
-                           scale) {
+                           scale, pale = FALSE) {
   topics <- rows_of_topics(topics)
   data$y <- topics$y[match(data$cluster, topics$cluster)]
   ahead <- matrix(unlist(pairs), 2)[
     cbind(ifelse(data$estimate >= 0, 1, 2), as.integer(data$contrast))
   ]
   data$colour <- unname(palette[ahead])
-  data$fill <- ifelse(sure, data$colour, "white")
+  data$fill <- ifelse(sure, ifelse(pale, pale_colour(data$colour), data$colour), "white")
   panels <- c(if (length(pairs) > 1) "contrast", table$by)
   own <- differs_widely(data, panels)
   plot <- ggplot2::ggplot(data, ggplot2::aes(.data$estimate, .data$y, colour = .data$colour)) +
@@ -110,14 +116,20 @@ difference_title <- function(table) {
   paste0("Difference in the share of ", table$units, "\n(percentage points)")
 }
 
-open_points <- function(data, alpha) {
+pale_points <- function(data, alpha) {
   adjust <- c(unique(data[["adjust"]]), if (is.null(data[["p.adjusted"]])) "none")
   how <- c(
     holm = " (adjusted by Holm)", BH = " (adjusted by Benjamini and Hochberg)",
     none = " (not adjusted)"
   )
   how <- if (length(adjust) == 1 && adjust %in% names(how)) how[[adjust]]
-  paste0("Open points: p", how, " is not below ", format(alpha))
+  paste0("Pale points: p", how, " is not below ", format(alpha))
+}
+
+# A third of the colour, on white.
+pale_colour <- function(colour) {
+  rgb <- 0.35 * grDevices::col2rgb(colour) + 0.65 * 255
+  grDevices::rgb(rgb[1, ], rgb[2, ], rgb[3, ], maxColorValue = 255)
 }
 
 alt_gaps <- function(table, data, topics, ahead) {

@@ -149,7 +149,7 @@ find_comparison <- function(known, key, error) {
 }
 
 # The confidence level of a table of estimates, also after it was saved as text.
-level_of <- function(estimates) {
+confidence_of <- function(estimates) {
   level <- attr(estimates, "tables")$summary$conf_level
   if (!is.null(level)) {
     return(level)
@@ -160,5 +160,5 @@ level_of <- function(estimates) {
   ratio <- (estimates$conf.high - estimates$estimate) / estimates$std.error
   df <- estimates[["df"]] %||% rep(Inf, nrow(estimates))
   level <- stats::median(2 * stats::pt(ratio, df) - 1, na.rm = TRUE)
-  if (is.finite(level) && level > 0 && level < 1) round(level, 4)
+  if (is.finite(level) && level > 0 && level < 1) signif(level, 6)
 }

@@ -185,7 +185,7 @@ separate_columns <- function(rows, write, gaps) {
   }
   table[[if (gaps) "Gap" else "Mean"]] <- decimals(rows$estimate, write$digits)
   if (write$uncertainty == "interval") {
-    table[[paste0(percent_of(level_of(rows)), "interval")]] <- interval_text(rows, write$digits)
+    table[[paste0(percent_of(confidence_of(rows)), "interval")]] <- interval_text(rows, write$digits)
   } else {
     table[["Standard error"]] <- decimals(rows$std.error, write$digits)
   }
@@ -252,18 +252,8 @@ value_labels <- function(rows, name, labels) {
   relabel(value, value, labels)
 }
 
-# The confidence level, which the columns tell: width = 2 t(level, df) * std.error.
-level_of <- function(rows) {
-  known <- which(!is.na(rows$std.error) & rows$std.error > 0 & !is.na(rows$conf.high))[1]
-  if (is.na(known)) {
-    return(NA_real_)
-  }
-  half <- (rows$conf.high[known] - rows$conf.low[known]) / 2 / rows$std.error[known]
-  signif(2 * stats::pt(half, rows$df[known]) - 1, 6)
-}
-
 percent_of <- function(level) {
-  if (is.na(level)) "" else paste0(format(100 * level, digits = 4), "% ")
+  if (is.null(level)) "" else paste0(format(100 * level, digits = 4), "% ")
 }
 
 # ---- Models -----------------------------------------------------------------------------
@@ -339,7 +329,7 @@ table_note <- function(rows, write, wide, table, what = NULL) {
   gaps <- "contrast" %in% names(rows)
   what <- what %||% if (gaps) "Gaps" else "Means"
   beside <- if (write$uncertainty == "interval") {
-    paste0(percent_of(level_of(rows)), "intervals")
+    paste0(percent_of(confidence_of(rows)), "intervals")
   } else {
     "standard errors"
   }

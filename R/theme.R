@@ -150,6 +150,18 @@ scale_x_clusters <- function(places, most = 25, ...) {
   )
 }
 
+# Zero and round values on both sides, at most `n` of them.
+breaks_around_zero <- function(n) {
+  function(limits) {
+    for (wanted in n:1) {
+      step <- diff(pretty(c(0, diff(limits)), wanted))[1]
+      breaks <- step * seq(ceiling(limits[1] / step), floor(limits[2] / step))
+      if (length(breaks) <= n) break
+    }
+    breaks
+  }
+}
+
 whole_breaks <- function(limits, n = 8) {
   breaks <- pretty(limits, n)
   breaks[breaks == round(breaks) & breaks > 0]

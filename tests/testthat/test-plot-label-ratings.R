@@ -18,6 +18,13 @@ test_that("images are counted by what they evoke", {
   expect_equal(alone$n, c(4, 2))
 })
 
+test_that("the figures are described in words", {
+  text <- \(type) ggplot2::get_alt_text(plot_label_ratings(toy_label_ratings(), type = type))
+  expect_match(text("number"), "share of 4 images by the number of items.*highest share is 75.0%")
+  expect_match(text("together"), "anger and fear.*highest share is 100.0%")
+  expect_match(text("clear"), "of 4, in which an item.*highest number is 3 \\(anger, highest\\)")
+})
+
 test_that("clear cases are those of label_ratings()", {
   skip_if_no_core()
   set.seed(2)

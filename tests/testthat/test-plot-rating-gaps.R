@@ -119,6 +119,15 @@ test_that("the figure is described in words", {
   expect_match(text, sprintf("After adjustment, %d of them", sum(gaps$p.adjusted < 0.05)))
 })
 
+test_that("zero is on the axis", {
+  expect_equal(breaks_around_zero(6)(c(-0.2, 0.9)), c(0, 0.2, 0.4, 0.6, 0.8), tolerance = 1e-9)
+  for (limits in list(c(-2.3, 8.1), c(-0.01, 0.013), c(-30, 2))) {
+    breaks <- breaks_around_zero(3)(limits)
+    expect_true(0 %in% breaks)
+    expect_lte(length(breaks), 3)
+  }
+})
+
 test_that("text has enough contrast on white", {
   expect_equal(text_colour("#000000"), "#000000")
   for (colour in c(party_colours(), group_colours)) {

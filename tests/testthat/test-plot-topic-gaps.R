@@ -14,10 +14,11 @@ test_that("topics stand from one side to the other, in the colours of the sides"
   expect_equal(points$y, c(2, 1, 3))
   sides <- party_colours()[c("Democrat", "Republican", "Democrat")]
   expect_equal(points$colour, unname(sides))
-  # Flags are not significant, their point is open.
-  expect_equal(points$fill, ifelse(gaps$p.adjusted[1:3] < 0.05, sides, "white"), ignore_attr = TRUE)
+  # Points are open if and only if the interval that is drawn includes zero.
+  lines <- layers_of(plot)$Linerange
+  expect_equal(points$fill == "white", lines$xmin <= 0 & lines$xmax >= 0)
   expect_equal(points$fill[1], "white")
-  expect_match(caption_on_one_line(plot), "unit: authors. Open points: p is not below 0.05")
+  expect_match(caption_on_one_line(plot), "unit: authors. Open points: the interval includes zero")
   expect_match(caption_on_one_line(plot), "Vertical line: no difference")
   expect_match(plot$labels$x, "Difference in the share of authors")
   expect_match(
@@ -26,8 +27,11 @@ test_that("topics stand from one side to the other, in the colours of the sides"
   expect_equal(
     plot_topic_gaps(gaps, n = 1)$scales$get_scales("y")$labels, "protest"
   )
-  holm <- plot_topic_gaps(dplyr::mutate(gaps, adjust = "holm"))
-  expect_match(caption_on_one_line(holm), "Open points: p .adjusted by Holm. is not below 0.05")
+  # They are pale if the adjusted p value disagrees.
+  holm <- plot_topic_gaps(dplyr::mutate(gaps, adjust = "holm", p.adjusted = 0.2))
+  expect_match(caption_on_one_line(holm), "Pale points: p .adjusted by Holm. is not below 0.05")
+  pale <- layers_of(holm)$Point
+  expect_equal(pale$fill[-1], pale_colour(unname(sides[-1])))
   all <- plot_topic_gaps(gaps, topics = c(2, 3))
   expect_no_match(caption_on_one_line(all), "Open")
 })

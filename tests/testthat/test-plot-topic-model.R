@@ -52,7 +52,7 @@ test_that("differences have directions", {
   expect_equal(unique(predicted$value), c("Democrat", "Republican"))
   expect_match(caption_on_one_line(plot), "^Lines: 90% intervals")
   wide <- plot_topic_model(model, "party", method = "difference", conf_level = 1 - 1e-9)
-  expect_match(caption_on_one_line(wide), "p .not adjusted. is not below")
+  expect_match(caption_on_one_line(wide), "Open points: the interval includes zero")
 })
 
 test_that("dates and numbers are lines", {
