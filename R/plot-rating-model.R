@@ -212,7 +212,9 @@ caption_of_model <- function(model, conf_level, before = "") {
   errors <- if (model$method == "mixed") {
     paste("mixed model about", model$target)
   } else {
-    errors <- c(`two-way` = "two-way", respondent = "respondent-clustered", image = "image-clustered")
+    errors <- c(
+      `two-way` = "two-way", respondent = "respondent-clustered", image = "image-clustered"
+    )
     paste0(errors[[model$variance]], " standard errors; ", what_counts[[model$weight]])
   }
   caption_text(paste0(before, 100 * conf_level, "% intervals; ", errors))

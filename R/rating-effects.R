@@ -5,8 +5,8 @@
 #'
 #' A marginal mean is the mean, over all answers of the model with their weights, of the predicted
 #' rating if the covariate had the given value and the other covariates were as they are. (emmeans
-#' instead sets numbers to their mean and gives all levels of a factor equal weight.) Standard errors
-#' and degrees of freedom are those of the model. The covariates are taken as given.
+#' instead sets numbers to their mean and gives all levels of a factor equal weight.) Standard
+#' errors and degrees of freedom are those of the model. The covariates are taken as given.
 #'
 #' @param model The result of [rating_model()].
 #' @param variable A covariate of the model.
@@ -17,8 +17,8 @@
 #' @param by A moderator, at each of whose values the above is estimated: a covariate with at most
 #'   ten values, or its name with the values, as in `by = list(ideology = c(2, 6))`.
 #' @param values Values of `variable`. By default (`NULL`) all levels of a factor; for
-#'   `"continuous"` `n_points` values from the lowest to the highest, or those that occur if they are
-#'   fewer.
+#'   `"continuous"` `n_points` values from the lowest to the highest, or those that occur if they
+#'   are fewer.
 #' @param n_points The largest number of values.
 #' @param items Names of items and dimensions, by default (`NULL`) all.
 #' @param conf_level Confidence level of intervals.

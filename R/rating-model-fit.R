@@ -5,8 +5,8 @@
 # turn %*% gamma; a contrast (a row of L, on the coefficients) is t(turn) %*% L there. The score of
 # an answer is u = weight * residual * z, and the weights of a measure add up to one.
 #
-# "respondent": V is N / (N - 1) times the sum of squares of the respondents' sums of scores, that of
-# survey::svyglm(). "image": the same for images within strata. "two-way" adds to the latter the
+# "respondent": V is N / (N - 1) times the sum of squares of the respondents' sums of scores, that
+# of survey::svyglm(). "image": the same for images within strata. "two-way" adds to the latter the
 # covariance of a respondent's answers to different images; see ratings-variance.R, of which this is
 # the generalisation.
 
@@ -61,7 +61,7 @@ coefficient_estimates <- function(fit) {
 # Scores of answers, and their sums by respondent and by image. Those of images are distances from
 # the mean of their stratum, for each cell of weights (a group) by itself, as in ratings-variance.R.
 # For each answer `several` says whether its cell has other images of its stratum. `stratum` is a
-# stratum in a cell, and `overlap` says how those with several images depend on each other.
+# stratum in a cell, and `in_strata` has the images of each and their numbers.
 scores_of_fit <- function(model, fit, z) {
   answers <- lapply(
     model$answers[c("respondent", "image", "stratum", "row", "cell")], \(x) x[fit$rows]
@@ -88,24 +88,27 @@ scores_of_fit <- function(model, fit, z) {
     ),
     image = ids, row = answers$row, respondent = answers$respondent, unit = unit,
     several = size[stratum] > 1, stratum = stratum,
-    overlap = overlap_of_strata(image, place, size)
+    in_strata = list(image = image, stratum = place, size = size)
   )
 }
 
 # For each pair of strata with several images, `a` and `b`, the trace of the product of the matrices
 # that centre their images, by (images - 1) of both: 1 / (images - 1) for a pair of the same stratum
 # in one cell or in two cells with the same images, 0 for strata without a common image.
-overlap_of_strata <- function(image, stratum, size) {
-  known <- size[stratum] > 1
-  pairs <- merge(
-    data.frame(image = image[known], a = stratum[known]),
-    data.frame(image = image[known], b = stratum[known])
-  )
-  pairs <- dplyr::count(pairs, .data$a, .data$b, name = "both")
-  n <- size[pairs$a]
-  m <- size[pairs$b]
-  pairs$trace <- pairs$both * (1 - 1 / n - 1 / m + pairs$both / (n * m)) / ((n - 1) * (m - 1))
-  pairs
+overlap_of_strata <- function(in_strata) {
+  size <- in_strata$size
+  known <- size[in_strata$stratum] > 1
+  image <- in_strata$image[known]
+  stratum <- in_strata$stratum[known]
+  pairs <- merge(data.frame(image, a = stratum), data.frame(image, b = stratum))
+  key <- (pairs$a - 1) * length(size) + pairs$b
+  first <- !duplicated(key)
+  both <- tabulate(match(key, key[first]), sum(first))
+  a <- pairs$a[first]
+  b <- pairs$b[first]
+  n <- size[a]
+  m <- size[b]
+  list(a = a, b = b, trace = both * (1 - 1 / n - 1 / m + both / (n * m)) / ((n - 1) * (m - 1)))
 }
 
 # The rows of z, corrected for leverage: covariates fit respondents with extreme values too well, so
@@ -301,6 +304,7 @@ who_determines <- function(model, fit, z, at) {
 degrees_of_contrasts <- function(model, fit, z, at) {
   respondent <- model$answers$respondent[fit$rows]
   parts <- if (model$variance != "respondent") scores_of_fit(model, fit, z)
+  pairs <- if (model$variance != "respondent") overlap_of_strata(parts$in_strata)
   spread <- crossprod(fit$weight * z)
   influences <- z %*% at
   vapply(seq_len(ncol(at)), function(j) {
@@ -312,7 +316,6 @@ degrees_of_contrasts <- function(model, fit, z, at) {
       return(people)
     }
     own <- sum_by((fit$weight * influence)^2, parts$stratum, max(parts$stratum))
-    pairs <- parts$overlap
     all <- sum(own)
     own <- replace(own, setdiff(seq_along(own), pairs$a), 0)
     images <- sum(own)^2 / sum(pairs$trace * own[pairs$a] * own[pairs$b])
@@ -474,16 +477,17 @@ noise_of_units <- function(effects, unit) {
 
 # The same for strata, which depend on each other if they are those of two cells.
 noise_of_strata <- function(effects, parts) {
-  strata <- sort(unique(parts$overlap$a))
+  pairs <- overlap_of_strata(parts$in_strata)
+  strata <- sort(unique(pairs$a))
   rows <- split(seq_along(parts$stratum), factor(parts$stratum, strata))
   q <- ncol(effects)
   squares <- vapply(rows, \(own) c(crossprod(effects[own, , drop = FALSE])), numeric(q^2))
   squares <- matrix(squares, q^2)
   traces <- colSums(squares[seq(1, q^2, by = q + 1), , drop = FALSE])
-  a <- match(parts$overlap$a, strata)
-  b <- match(parts$overlap$b, strata)
+  a <- match(pairs$a, strata)
+  b <- match(pairs$b, strata)
   together <- colSums(squares[, a, drop = FALSE] * squares[, b, drop = FALSE])
-  sum(parts$overlap$trace * (traces[a] * traces[b] + together))
+  sum(pairs$trace * (traces[a] * traces[b] + together))
 }
 
 # The covariance matrix of the coefficients of a fit; those that are lost have none.
@@ -581,8 +585,8 @@ tell_rating_fits <- function(model, call = rlang::caller_env()) {
   if (length(few) > 0) {
     warn_imagestrata(
       "{length(few)} of {nrow(table)} coefficient{?s} {cli::qty(length(few))}{?rests/rest} on few
-       respondents or images (first {.field {table$term[few[1]]}}, with {signif(table$df[few[1]], 2)}
-       degrees of freedom): tests and intervals are not reliable.",
+       respondents or images (first {.field {table$term[few[1]]}}, with
+       {signif(table$df[few[1]], 2)} degrees of freedom): tests and intervals are not reliable.",
       "Put small groups together, or use fewer covariates."
     )
   }

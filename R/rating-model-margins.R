@@ -1,8 +1,8 @@
-# Methods by which emmeans and marginaleffects work on models of ratings. R registers them when these
-# packages are loaded, so that neither is needed. All items and dimensions are one vector of
+# Methods by which emmeans and marginaleffects work on models of ratings. R registers them when
+# these packages are loaded, so that neither is needed. All items and dimensions are one vector of
 # coefficients, named "item:term".
 
-# ---- emmeans --------------------------------------------------------------------------------------
+# ---- emmeans ---------------------------------------------------------------------------------
 
 #' @exportS3Method emmeans::recover_data
 recover_data.imagestrata_rating_model <- function(object, item = NULL, ...) {
@@ -81,7 +81,7 @@ df_of_stacked <- function(object, which) {
   }
 }
 
-# ---- marginaleffects ------------------------------------------------------------------------------
+# ---- marginaleffects -------------------------------------------------------------------------
 
 #' @exportS3Method marginaleffects::get_coef
 get_coef.imagestrata_rating_model <- function(model, ...) {

@@ -3,8 +3,8 @@
 #' @rdname rating_model
 #' @param x,object,model The result of `rating_model()`.
 #' @param table `"coefficients"` (the default), `"terms"`, or `"random"` for a mixed model.
-#' @param conf.int,conf.level As in other packages that tidy models: whether to return intervals, and
-#'   their level (by default that of the model).
+#' @param conf.int,conf.level As in other packages that tidy models: whether to return intervals,
+#'   and their level (by default that of the model).
 #' @export
 tidy.imagestrata_rating_model <- function(x, table = "coefficients", conf.int = TRUE, # nolint
                                           conf.level = NULL, ...) { # nolint
@@ -228,7 +228,8 @@ rating_model_heading <- function(x) {
 rating_model_errors <- function(x) {
   if (x$method == "mixed") {
     return(paste0(
-      "About ", x$target, "; respondents", if (x$target == "images like these") ", images and clusters",
+      "About ", x$target, "; respondents",
+      if (x$target == "images like these") ", images and clusters",
       " are random; ", 100 * x$conf_level, "% intervals"
     ))
   }

@@ -6,9 +6,9 @@
 #'
 #' @section Formula:
 #' The right side has columns of `ratings`, such as the respondents' `age` or the images'
-#' `cluster_name`. All functions of formulas work, and `s(x)` is a spline, as in [topic_model()]. The
-#' left side chooses items and dimensions: `proud ~ group`, `c(proud, anxiety) ~ group`; without a
-#' left side all are modelled.
+#' `cluster_name`. All functions of formulas work, and `s(x)` is a spline, as in [topic_model()].
+#' The left side chooses items and dimensions: `proud ~ group`, `c(proud, anxiety) ~ group`; without
+#' a left side all are modelled.
 #'
 #' The first level of a factor is the reference: the coefficient `groupRepublican` is the mean of
 #' Republicans minus that of the reference, Democrats. [stats::relevel()] changes the reference.
@@ -33,19 +33,20 @@
 #' among the covariates the model compares groups within clusters.
 #'
 #' @section Standard errors:
-#' Estimates are those of weighted least squares. With `variance = "respondent"`, standard errors are
-#' those of survey's `svydesign(ids = ~respondent_id, weights = )` and `svyglm()`. With `"two-way"`,
-#' the default, the variance is that of [rating_means()]: the variance of the images' scores within
-#' clusters, and the covariance of a respondent's answers to different images. The score of an
-#' answer is its weight times its residual times its row of the model matrix. A cluster with one
-#' rated image is given the average variance of the others. The clusters are those of the study; they
-#' are not a sample of clusters. `"image"`, for comparison, ignores differences between respondents.
+#' Estimates are those of weighted least squares. With `variance = "respondent"`, standard errors
+#' are those of survey's `svydesign(ids = ~respondent_id, weights = )` and `svyglm()`. With
+#' `"two-way"`, the default, the variance is that of [rating_means()]: the variance of the images'
+#' scores within clusters, and the covariance of a respondent's answers to different images. The
+#' score of an answer is its weight times its residual times its row of the model matrix. A cluster
+#' with one rated image is given the average variance of the others. The clusters are those of the
+#' study; they are not a sample of clusters. `"image"`, for comparison, ignores differences between
+#' respondents.
 #'
 #' Covariates fit respondents with extreme values too well, so that residuals are too small in small
 #' studies. `"two-way"` corrects for this leverage of covariates as CR2 does (Bell and McCaffrey
 #' 2002); with `~ group` nothing is corrected, and the standard errors are those of
-#' [rating_means()]. In simulations with 15 to 100 respondents a group, its 95% intervals covered the
-#' truth in about 95%; those of `"respondent"`, which has no correction, in 88 to 97% with 15
+#' [rating_means()]. In simulations with 15 to 100 respondents a group, its 95% intervals covered
+#' the truth in about 95%; those of `"respondent"`, which has no correction, in 88 to 97% with 15
 #' (`benchmarks/results/rating_model.md` in the repository).
 #'
 #' Intervals and tests use the t distribution with Satterthwaite's degrees of freedom (Bell and
@@ -98,9 +99,9 @@
 #'   `by` of [rating_weights()]. By default (`NULL`) `group` if the formula uses it.
 #' @param target For `method = "mixed"`: `"images like these"` or `"these images"`, see below.
 #'
-#' @returns An object of class `imagestrata_rating_model`. `summary()` prints a table of coefficients
-#'   for each item and dimension, `autoplot()` draws them; [rating_effects()] has marginal means,
-#'   differences and slopes.
+#' @returns An object of class `imagestrata_rating_model`. `summary()` prints a table of
+#'   coefficients for each item and dimension, `autoplot()` draws them; [rating_effects()] has
+#'   marginal means, differences and slopes.
 #'
 #'   `tidy()` returns a tibble with the columns `level` (`"item"` or `"dimension"`), `item` (for a
 #'   dimension its name), `dimension`, and
@@ -110,27 +111,27 @@
 #'   - `tidy(x, "terms")`: a joint test of all coefficients of a term, such as an interaction of
 #'     group and theme: `term`, `statistic` (F), `df` (the number of coefficients), `df.residual`,
 #'     `p.value`. It is Wald's test with Hotelling's correction and the degrees of freedom of
-#'     Pustejovsky and Tipton (2018). A main effect is tested as it is in `tidy(x)`, at the reference
-#'     or at 0 of what it interacts with;
+#'     Pustejovsky and Tipton (2018). A main effect is tested as it is in `tidy(x)`, at the
+#'     reference or at 0 of what it interacts with;
 #'   - `tidy(x, "random")` of a mixed model: `unit` (respondent, image, cluster, residual), `term`,
 #'     `estimate` (a standard deviation).
 #'
 #'   `glance()` has a row per item and dimension: `n_ratings`, `n_respondents`, `n_images`,
-#'   `n_clusters`, `n_coefficients`, `r.squared` and `sigma` (of the weighted regression; `sigma` of a
-#'   mixed model is the residual one), `n_left_out` (ratings of an image by a respondent without a
+#'   `n_clusters`, `n_coefficients`, `r.squared` and `sigma` (of the weighted regression; `sigma` of
+#'   a mixed model is the residual one), `n_left_out` (ratings of an image by a respondent without a
 #'   covariate), `weight`, `variance`, `method`, `target`, `df_method`, `conf_level`, `nobs`.
 #'   `augment()` has a row per answer:
 #'   `respondent_id`, `image_id`, `cluster`, the covariates, `rating`, `weight` (on average 1),
 #'   `.fitted`, `.resid`. `predict()` has a row per row of `newdata`, item and dimension: `row`,
-#'   `estimate`, `std.error`, `df`, `conf.low`, `conf.high`. `coef()` is a matrix with a row per item
-#'   and dimension; `vcov()` the covariance matrix of all their coefficients, or of those of one
-#'   `item`.
+#'   `estimate`, `std.error`, `df`, `conf.low`, `conf.high`. `coef()` is a matrix with a row per
+#'   item and dimension; `vcov()` the covariance matrix of all their coefficients, or of those of
+#'   one `item`.
 #'
 #' @references Bell, R. M. and McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
 #'   regression with multi-stage samples. *Survey Methodology* 28(2).
 #'
-#'   Judd, C. M., Westfall, J. and Kenny, D. A. (2012). Treating stimuli as a random factor in social
-#'   psychology. *Journal of Personality and Social Psychology* 103(1).
+#'   Judd, C. M., Westfall, J. and Kenny, D. A. (2012). Treating stimuli as a random factor in
+#'   social psychology. *Journal of Personality and Social Psychology* 103(1).
 #'
 #'   McLean, R. A., Sanders, W. L. and Stroup, W. W. (1991). A unified approach to mixed linear
 #'   models. *The American Statistician* 45(1).
@@ -252,7 +253,8 @@ covariates_of <- function(ratings, formula, call) {
     abort_imagestrata(
       "{.arg formula} has {.field {absent[1]}}, which is not a column of {.arg ratings}.",
       hint = "Its columns are {.field {names(ratings)}}. Columns of respondents, such as their age,
-              are joined by {.code dplyr::left_join(ratings, respondents, by = \"respondent_id\")}.",
+              are joined by {.code dplyr::left_join(ratings, respondents, by =
+              \"respondent_id\")}.",
       call = call
     )
   }
@@ -329,9 +331,9 @@ tell_answers_out <- function(lacks, complete, unit, call) {
   }
   n_people <- counted(unit$respondent, !complete)
   cli::cli_inform(c("!" = paste0(
-    big(n_out), " of ", count_of(n_all, "answer"), " (by ", count_of(n_people, "respondent"), " of ",
-    big(counted(unit$respondent, TRUE)), ") ", if (n_out == 1) "is" else "are", " left out: ",
-    text, "."
+    big(n_out), " of ", count_of(n_all, "answer"), " (by ", count_of(n_people, "respondent"),
+    " of ", big(counted(unit$respondent, TRUE)), ") ", if (n_out == 1) "is" else "are",
+    " left out: ", text, "."
   )))
   n_out
 }
@@ -366,7 +368,8 @@ model_answers <- function(design, rows, formula, call = rlang::caller_env()) {
     measures = design$measures[wanted, ], which = wanted, answers = answers, data = data,
     terms = matrix$terms, xlevels = matrix$xlevels, contrasts = matrix$contrasts, x = matrix$x,
     assign = matrix$assign, categorical = matrix$categorical, ids = design$ids,
-    weight_by = design$by, respondent_weight = design$respondent_weight, n_respondents = design$n_respondents, n_left_out = rows$n_left_out
+    weight_by = design$by, respondent_weight = design$respondent_weight,
+    n_respondents = design$n_respondents, n_left_out = rows$n_left_out
   )
 }
 

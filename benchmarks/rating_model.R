@@ -8,8 +8,8 @@ out <- "benchmarks/results/rating_model"
 set.seed(1)
 
 # 80 clusters, of which one, three or five images are sampled. Images of a cluster differ, the gap
-# between the groups differs between clusters, and respondents differ by `sd`. Ideology goes with the
-# group, and age with ideology. The truth is the mean over clusters.
+# between the groups differs between clusters, and respondents differ by `sd`. Ideology goes with
+# the group, and age with ideology. The truth is the mean over clusters.
 size <- rep(c(1, 3, 5), length.out = 80)
 cluster <- rep(seq_along(size), size)
 gap <- 0.5 + (seq_along(size) %% 5 - 2) / 4
@@ -25,16 +25,17 @@ make_study <- function(people, raters, sd) {
     ideology <- pmin(pmax(round(rnorm(people, c(3, 5)[side], 1.3)), 1), 7) - 4
     age <- pmin(pmax(rnorm(people, 4.5 + 0.2 * ideology, 1.5), 1.8), 8.5)
     feels <- rnorm(people, sd = sd)
-    # Images, in a random order, go round the respondents of a group; every round begins with another
-    # respondent.
+    # Images, in a random order, go round the respondents of a group; every round begins with
+    # another respondent.
     image <- rep(sample(seq_along(cluster)), raters)
     round <- rep(seq_len(raters), each = length(cluster))
     person <- sample.int(people)[(seq_along(image) - 1 + 7 * round) %% people + 1]
+    rating <- evokes[image] + feels[person] + (side == 2) * gap[cluster[image]] +
+      0.1 * side * ideology[person] + 0.1 * age[person] + rnorm(length(image), sd = 1.2)
     tibble::tibble(
       respondent_id = paste0(c("D", "R")[side], person), group = c("D", "R")[side],
       images[image, ], ideology = ideology[person], age = age[person], item = "angry",
-      rating = evokes[image] + feels[person] + (side == 2) * gap[cluster[image]] +
-        0.1 * side * ideology[person] + 0.1 * age[person] + rnorm(length(image), sd = 1.2)
+      rating = rating
     )
   })
   dplyr::bind_rows(sides)
@@ -55,7 +56,9 @@ analyse <- function(ratings) {
   }))
 }
 
-settings <- expand.grid(sd = c(0.3, 1), raters = c(1, 3), people = c(15, 40, 100))
+settings <- expand.grid(sd = c(0.3, 1), raters = c(1, 3), people = c(15, 40, 100))[
+  c(1, 2, 4, 5, 6, 8, 9, 10),
+]
 
 measure <- function(i) {
   setting <- settings[i, ]
@@ -95,11 +98,11 @@ margin <- 100 * 1.96 * sqrt(0.95 * 0.05 / n_studies)
 writeLines(c(
   "# How often 95% intervals of models of ratings hold the truth", "",
   paste0(
-    n_studies, " simulated studies a row: 80 clusters, 240 sampled images (one, three or five of a ",
-    "cluster), two groups; every image is rated by one or three respondents of each group. The ",
+    n_studies, " simulated studies a row: 80 clusters, 240 sampled images (one, three or five of ",
+    "a cluster), two groups; every image is rated by one or three respondents of each group. The ",
     "model is `~ group * ideology + age` with `weight = \"cluster\"`; ideology and age differ ",
-    "between respondents and go with the group. In brackets: the mean standard error as a multiple ",
-    "of the true one."
+    "between respondents and go with the group. In brackets: the mean standard error as a ",
+    "multiple of the true one."
   ), "", as_text(results), "",
   sprintf(
     "With so many studies, chance alone makes %.1f to %.1f%% of a true coverage of 95%%.",

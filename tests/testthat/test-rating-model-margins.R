@@ -81,5 +81,7 @@ test_that("methods for marginaleffects return what it documents", {
   expect_equal(sqrt(diag(jacobian %*% v %*% t(jacobian))), own$std.error, tolerance = 1e-7)
   one <- rating_model(ratings, proud ~ group, weight = "none")
   expect_equal(names(get_predict.imagestrata_rating_model(one, new)), c("rowid", "estimate"))
-  expect_equal(colnames(get_vcov.imagestrata_rating_model(one)), c("proud:(Intercept)", "proud:groupR"))
+  expect_equal(
+    colnames(get_vcov.imagestrata_rating_model(one)), c("proud:(Intercept)", "proud:groupR")
+  )
 })

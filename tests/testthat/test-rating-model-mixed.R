@@ -96,7 +96,8 @@ test_that("these images: predictions of effects and their errors", {
   map <- matrix(0, 2, ncol(z))
   map[, keep] <- solve(crossprod(x, weight * x), crossprod(x, weight * z[, keep]))
   both <- cbind(diag(2), map)
-  expect_equal(vcov(model), both %*% solve(system) %*% t(both), tolerance = 1e-5, ignore_attr = TRUE)
+  errors <- both %*% solve(system) %*% t(both)
+  expect_equal(vcov(model), errors, tolerance = 1e-5, ignore_attr = TRUE)
 })
 
 test_that("random effects that the ratings cannot tell apart are left out, and it is said", {
