@@ -154,7 +154,7 @@ plot_shares <- function(flows, clusterings, n_clusters, texts = list()) {
 shares_in_words <- function(cells, clusterings) {
   cells <- cells[order(cells$row, -cells$share), ]
   home <- cells[!duplicated(cells$row), ]
-  home <- utils::head(home[nrow(home):1, ], 5)
+  home <- utils::head(home[rev(seq_len(nrow(home))), ], 5)
   paste0(
     "A matrix of clusters of ", clusterings[1], " (", nlevels(cells$row), " rows) and of ",
     clusterings[2], " (", nlevels(cells$column), " columns) with the percentages of a row's images",

@@ -186,7 +186,8 @@ stability_in_words <- function(clusters) {
 autoplot.imagestrata_cluster_test <- function(object, labels = NULL, ...) {
   check_dots(...)
   texts <- texts_of_clusters(labels, tidy(object, "clusters"))
-  if (is_matching(object)) plot_confused_sets(object, texts) else plot_found_intruders(object, texts)
+  draw <- if (is_matching(object)) plot_confused_sets else plot_found_intruders
+  draw(object, texts)
 }
 
 plot_confused_sets <- function(object, texts) {

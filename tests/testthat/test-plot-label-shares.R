@@ -177,7 +177,9 @@ test_that("the tables of label_shares() are drawn as they are", {
   expect_setequal(
     layers_of(plot)$Point$x, table$estimate[table$code != "anger"]
   )
-  expect_match(caption_on_one_line(plot), "^Lines: 90% intervals; 5[0-9] to 59 images labelled, 419 predi")
+  expect_match(
+    caption_on_one_line(plot), "^Lines: 90% intervals; 5[0-9] to 59 images labelled, 419 predi"
+  )
   expect_equal(plot$labels$x, "Share of images")
   clusters <- quietly(label_shares(
     made$labels, made$predictions, made$sample, cluster, clustering = made$images

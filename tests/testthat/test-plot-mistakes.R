@@ -15,7 +15,8 @@ test_that("the images are those that R knows of", {
     png::writePNG(matrix(0.5, 2, 2), file)
     list(
       rows = toy_table(label = "crowd", about = "false positives\n1 of 2", heading = NA_character_),
-      images = toy_table(image_id = "a", row = 1L, column = 1L), n_images = 3, note = "Rows: labels."
+      images = toy_table(image_id = "a", row = 1L, column = 1L), n_images = 3,
+      note = "Rows: labels."
     )
   })
   folder <- withr::local_tempdir()

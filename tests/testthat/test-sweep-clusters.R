@@ -93,7 +93,10 @@ test_that("plots of sweeps and searches look as they did", {
   )
   vdiffr::expect_doppelganger("sweep of numbers", autoplot(swept, mark = 80))
   vdiffr::expect_doppelganger("searches", autoplot(toy_clustering(), "searches"))
-  expect_match(gsub("\n", " ", autoplot(swept)$labels$caption), "knee of the explained variance at 90, highest silhouette at 120")
+  expect_match(
+    gsub("\n", " ", autoplot(swept)$labels$caption),
+    "knee of the explained variance at 90, highest silhouette at 120"
+  )
   expect_error(autoplot(swept, mark = "80"), "must be numbers", class = "imagestrata_error")
 })
 
