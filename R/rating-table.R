@@ -4,13 +4,13 @@
 #' intervals or standard errors, and a note that states weights, errors and numbers of ratings. The
 #' table knits itself, in the format of the document, and can be saved for Word or LaTeX.
 #'
-#' @param estimates The result of [rating_means()], [rating_gaps()] or [rating_model()], or some rows
-#'   of the first two.
+#' @param estimates The result of [rating_means()], [rating_gaps()] or [rating_model()], or some
+#'   rows of the first two.
 #' @param level `"dimension"` or `"item"`, for rows of one level; `NULL` for all. A model with more
 #'   than six items and dimensions needs one of them, or fewer items, to fit on a page.
 #' @param uncertainty What stands beside an estimate: `"interval"` or `"standard error"`.
-#' @param digits Decimals of estimates. Small coefficients of models have more, up to the first digit
-#'   of their standard error.
+#' @param digits Decimals of estimates. Small coefficients of models have more, up to the first
+#'   digit of their standard error.
 #' @param labels Other texts for rows and columns: by name, as `c(groupRepublican = "Republican",
 #'   scared = "Afraid")`.
 #' @param to `NULL` returns the table. `"markdown"`, `"latex"` and `"html"` return text with
@@ -112,7 +112,10 @@ check_table_file <- function(out, overwrite, call = rlang::caller_env()) {
     )
   }
   if (!dir.exists(dirname(out))) {
-    abort_imagestrata("The folder {.file {dirname(out)}} of {.arg out} does not exist.", call = call)
+    abort_imagestrata(
+      "The folder {.file {dirname(out)}} of {.arg out} does not exist.",
+      call = call
+    )
   }
   out
 }
