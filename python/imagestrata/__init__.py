@@ -55,6 +55,7 @@ _PUBLIC = {
     "ClusterTest": "annotation.cluster_test",
     "agreement": "annotation.agreement",
     "consensus": "annotation.consensus",
+    "next_pairs": "validation.next_pairs",
     "score_clustering": "validation.score",
     "suggest_threshold": "validation.threshold",
     "tune_clusters": "validation.tune",

@@ -97,6 +97,7 @@ from .text.tags import tag_images as tag_images
 from .validation.comparison import Comparison as Comparison
 from .validation.comparison import compare_clusterings as compare_clusterings
 from .validation.confidence import cluster_confidence as cluster_confidence
+from .validation.next_pairs import next_pairs as next_pairs
 from .validation.score import score_clustering as score_clustering
 from .validation.stability import Stability as Stability
 from .validation.stability import cluster_stability as cluster_stability
@@ -170,6 +171,7 @@ __all__ = [
     "list_encoders",
     "map_images",
     "methods_paragraph",
+    "next_pairs",
     "plan_labels",
     "plot_confusion",
     "plot_map",

@@ -91,6 +91,7 @@ TAKES = {
     "answers": ("judgements", "labels"),
     "clustering": ("clustering", "clusters of images"),
     "embeddings": ("embeddings",),
+    "judged": ("judgements",),
     "keywords": ("keywords",),
     "linked": ("linked posts",),
     "packets": ("packets",),
