@@ -66,8 +66,12 @@ def next_pairs(
         drawn; 0 to go on.
     k : int, default 80
         The value of ``k`` in :func:`sample_pairs`.
-    same_from, error_rate, conf_level
-        As in :func:`score_clustering`.
+    same_from : float, default 1
+        The lowest judgement that means "these belong together".
+    error_rate : float, default 0
+        Share of the judgements that are wrong, as in :func:`score_clustering`.
+    conf_level : float, default 0.95
+        Confidence level of the intervals.
     seed : int, default 0
         The value of ``seed`` in :func:`sample_pairs`.
 
@@ -275,7 +279,11 @@ def _strata_of(
         )
     cells = cells_of(images, embeddings, k, seed) if near and embeddings is not None else None
     every = pair_strata(labels, 0, "per_pair", cells)
-    strata = {name: stratum for name, stratum in every.items() if name.startswith("between")}
+    strata = {
+        name: stratum
+        for name, stratum in every.items()
+        if name.startswith("between") and isinstance(stratum, Blocks)
+    }
     strata |= within_named(labels, [name for name in said.index if name.startswith("within")])
     for name, size in said.items():
         there_are = strata[name].size if name in strata else 0
