@@ -53,7 +53,8 @@ plot_rating_model <- function(model,
     check_terms(terms, "terms", rows$term)
     if (!is.null(labels)) check_terms(names(labels), "labels", rows$term)
     rows <- rows[kept & rows$term %in% terms & !is.na(rows$estimate), ]
-    rows$panel <- factor(rows$term, terms, ifelse(terms %in% names(labels), labels[terms], terms))
+    texts <- vapply(terms, term_text, "", all.vars(rlang::f_rhs(model$formula)))
+    rows$panel <- factor(rows$term, terms, relabel(texts, terms, labels))
     return(draw_coefficients(rows, model, conf_level, n_columns))
   }
   check_unused(FALSE, "variable = NULL", terms = terms, labels = labels)
