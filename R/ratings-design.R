@@ -493,12 +493,15 @@ respondent_weights_of <- function(ratings, column, respondent, call) {
       call = call
     )
   }
-  differs <- which(weights != weights[match(respondent, respondent)])
+  # Weights for non-response, see response_weights(), differ between images.
+  image <- pair_up(respondent, number_levels(ratings$image_id))
+  differs <- which(weights != weights[match(image, image)])
   if (length(differs) > 0) {
     id <- ratings$respondent_id[differs[1]]
+    own <- image == image[differs[1]]
     abort_imagestrata(
-      "{.field {column}} must be the same in all ratings of a respondent, but differs for {.val
-       {id}}: {.val {unique(weights[ratings$respondent_id == id])}}.",
+      "{.field {column}} must be the same in all ratings that a respondent gives an image, but
+       differs for {.val {id}}: {.val {unique(weights[own])}}.",
       hint = "The weights of images are in {.arg weight}.",
       call = call
     )
@@ -506,13 +509,15 @@ respondent_weights_of <- function(ratings, column, respondent, call) {
   as.double(weights)
 }
 
-# Kish's effective number of respondents in groups 1 to `n`, which `of` has for each answer: so many respondents with equal
-# weights would make a mean equally precise.
+# Kish's effective number of respondents in groups 1 to `n`, which `of` has for each answer: so many
+# respondents with equal weights would make a mean equally precise.
 effective_respondents <- function(answers, of, n) {
-  place <- which(answers$weight > 0)
-  place <- place[!duplicated(pair_up(of[place], answers$respondent[place]))]
-  sums <- function(x) sum_by(x[place], of[place], n)
-  sums(answers$respondent_weight)^2 / sums(answers$respondent_weight^2)
+  counts <- answers$weight > 0
+  of <- of[counts]
+  person <- pair_up(of, answers$respondent[counts])
+  weight <- sum_by(answers$respondent_weight[counts], person, max(person)) / tabulate(person)
+  of <- of[match(seq_along(weight), person)]
+  sum_by(weight, of, n)^2 / sum_by(weight^2, of, n)
 }
 
 tell_unequal <- function(design) {

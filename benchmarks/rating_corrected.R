@@ -5,14 +5,13 @@
 pkgload::load_all(quiet = TRUE)
 
 n_corpora <- as.integer(c(commandArgs(TRUE), 500)[1])
-sizes <- c(rep(20, 16), rep(60, 14), rep(150, 8), 400, 600)
+sizes <- c(rep(20, 8), rep(60, 8), rep(150, 6), 300, 400)
 cluster <- rep(seq_along(sizes), sizes)
 n_images <- length(cluster)
 people_per_round <- sum(pmin(5, sizes)) / 8
 
-# What images evoke in two groups, and what three machines predict for each group. Machines are
-# wrong by a shift, which differs between clusters and groups; the second one also errs much for
-# each image, and the third one knows nothing.
+# What images evoke in two groups, and what two machines predict for each group. The good one is
+# wrong by a shift, which differs between clusters and groups; the useless one knows nothing.
 make_corpus <- function() {
   common <- rnorm(length(sizes), 4, 1.25)[cluster] + rnorm(n_images, sd = 1)
   gap <- rnorm(length(sizes), 0.5, 0.5)[cluster] + rnorm(n_images, sd = 0.5)
@@ -22,11 +21,10 @@ make_corpus <- function() {
     right <- truth[, group] + shift
     values <- cbind(
       good = right + rnorm(n_images, sd = 0.5),
-      mediocre = mean(right) + 0.6 * (right - mean(right)) + rnorm(n_images, sd = 1.2),
       useless = rnorm(n_images, 5, 1.5)
     )
     tibble::tibble(
-      image_id = rep(as.character(seq_len(n_images)), 3), group = group,
+      image_id = rep(as.character(seq_len(n_images)), 2), group = group,
       item = rep(colnames(values), each = n_images), prediction = as.vector(values),
       split = NA_character_
     )
@@ -58,7 +56,7 @@ truth_of <- function(corpus, weight) {
 }
 
 frame <- tibble::tibble(image_id = as.character(seq_len(n_images)), cluster = cluster)
-machines <- c("good", "mediocre", "useless")
+machines <- c("good", "useless")
 
 one_corpus <- function(i) {
   corpus <- make_corpus()
@@ -66,7 +64,7 @@ one_corpus <- function(i) {
   common <- corpus$predictions[corpus$predictions$group == "D", ]
   common$group <- NULL
   dplyr::bind_rows(lapply(c(1, 3), function(n_raters) {
-    # The same ratings for the three machines.
+    # The same ratings for both machines.
     ratings <- make_ratings(corpus, n_raters)
     ratings <- dplyr::bind_rows(lapply(machines, \(item) dplyr::mutate(ratings, item = item)))
     kept <- c("item", "method", "estimate", "std.error", "conf.low", "conf.high")
@@ -140,10 +138,9 @@ text <- c(
     "and ", length(sizes), " means of clusters."
   ),
   paste(
-    "- Every machine is wrong by a shift, which differs between clusters and groups. The good one",
-    "has an error of 0.5 for each image, where images of a cluster differ by 1; the mediocre one",
-    "errs by 1.2 and underrates differences; the useless one draws numbers. Means use the",
-    "predictions for one group, gaps those for each."
+    "- The good machine is wrong by a shift, which differs between clusters and groups, and by 0.5",
+    "for each image (a standard deviation), where images of a cluster differ by 1; the useless one",
+    "draws numbers. Means use the predictions for one group, gaps those for each."
   ),
   paste(
     "- Error / spread: the mean standard error of corrected estimates divided by their standard",

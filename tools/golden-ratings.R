@@ -29,6 +29,12 @@ for (verb in c("means", "gaps")) {
   corrected <- golden_corrected(estimate, cases, golden_survey(), corpus, predictions)
   store(corrected, paste0("corrected-", verb))
 }
+packets <- golden_packets(golden_survey())
+store(packets, "packets")
+response <- golden_response(golden_survey(), packets, golden_people(golden_survey()))
+for (name in names(response)) {
+  store(response[[name]], paste0("response-", name))
+}
 store(quietly(rating_reliability(golden_ratings())), "reliability")
 store(golden_shares(), "shares")
 store(golden_share_ratings(), "share-ratings")

@@ -77,6 +77,9 @@ from .ratings.estimates import rating_weights as rating_weights
 from .ratings.model import RatingModel as RatingModel
 from .ratings.model import rating_effects as rating_effects
 from .ratings.model import rating_model as rating_model
+from .ratings.response import response_bounds as response_bounds
+from .ratings.response import response_rates as response_rates
+from .ratings.response import response_weights as response_weights
 from .ratings.table import rating_table as rating_table
 from .sampling.assign import assign_annotators as assign_annotators
 from .sampling.costs import costs as costs
@@ -199,6 +202,9 @@ __all__ = [
     "reassign",
     "reduce_embeddings",
     "relink",
+    "response_bounds",
+    "response_rates",
+    "response_weights",
     "sample_images",
     "sample_pairs",
     "sample_training",

@@ -268,6 +268,42 @@ golden_corrected <- function(verb, cases, ratings, corpus, predictions) {
   })))
 }
 
+# Who was asked in golden_survey(): its ratings, two more images for each of its people, and
+# somebody who rated nothing.
+golden_packets <- function(ratings) {
+  withr::local_seed(26)
+  images <- dplyr::distinct(ratings, image_id, cluster, month)
+  people <- dplyr::distinct(ratings, respondent_id, group)
+  rated <- dplyr::distinct(ratings, respondent_id, group, image_id)
+  more <- dplyr::bind_rows(lapply(seq_len(nrow(people)), function(i) {
+    own <- rated$image_id[rated$respondent_id == people$respondent_id[i]]
+    tibble::tibble(people[i, ], image_id = sample(setdiff(images$image_id, own), 2))
+  }))
+  silent <- tibble::tibble(respondent_id = "p61", group = "D", image_id = images$image_id[c(1, 9)])
+  dplyr::left_join(dplyr::bind_rows(rated, more, silent), images, "image_id")
+}
+
+golden_people <- function(ratings) {
+  people <- dplyr::distinct(ratings, respondent_id, ideology, gender)
+  dplyr::bind_rows(people, tibble::tibble(respondent_id = "p61", ideology = 3L, gender = "f"))
+}
+
+golden_response <- function(ratings, packets, people) {
+  rates <- quietly(dplyr::bind_rows(
+    response_rates(ratings, packets), response_rates(ratings, packets, c(group, month))
+  ))
+  weights <- quietly(response_weights(
+    ratings, packets, ~ group + ideology * gender, people,
+    respondent_weight = survey_weight
+  ))
+  kept <- c("respondent_id", "image_id", "item", "response_probability", "response_weight")
+  bounds <- quietly(dplyr::bind_rows(
+    response_bounds(ratings, packets), response_bounds(ratings, packets, c(group, month)),
+    response_bounds(ratings, packets, of = "means", weight = "corpus", scale = c(-1, 12))
+  ))
+  list(rates = rates, weights = weights[kept], bounds = bounds)
+}
+
 # Posts with one or two images, some of them without ratings or unknown, of authors who differ.
 golden_shares <- function() {
   withr::local_seed(21)

@@ -49,3 +49,16 @@ test_that("the corrected estimates that both languages test are what R computes"
     ignore_attr = TRUE
   )
 })
+
+test_that("the response that both languages test is what R computes", {
+  ratings <- read_golden("survey")
+  packets <- read_golden("packets")
+  expect_equal(packets, golden_packets(ratings), ignore_attr = TRUE)
+  response <- golden_response(ratings, packets, golden_people(ratings))
+  for (name in names(response)) {
+    expect_equal(
+      read_golden(paste0("response-", name)), response[[name]],
+      ignore_attr = TRUE, tolerance = 1e-7, info = name
+    )
+  }
+})

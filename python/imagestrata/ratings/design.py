@@ -204,11 +204,13 @@ def _respondent_weights(ratings: pd.DataFrame, name: Any) -> pd.Series[Any]:
             f"{quote(people.iloc[0])}.",
             "Complete the weights, or leave the ratings of such respondents out.",
         )
-    kinds = weights.groupby(ratings["respondent_id"], observed=True).nunique()
+    # Weights for non-response, see response_weights(), differ between images.
+    pair = [ratings["respondent_id"], ratings["image_id"]]
+    kinds = weights.groupby(pair, observed=True).nunique()
     if (kinds > 1).any():
         raise ImagestrataError(
-            f"{quote(name)} must be the same in all ratings of a respondent, but differs for "
-            f"{quote(kinds.index[kinds > 1][0])}.",
+            f"{quote(name)} must be the same in all ratings that a respondent gives an image, but "
+            f"differs for {quote(kinds.index[kinds > 1][0][0])}.",
             f"The weights of images are in {arg('weight')}.",
         )
     return weights
@@ -217,7 +219,7 @@ def _respondent_weights(ratings: pd.DataFrame, name: Any) -> pd.Series[Any]:
 def effective(answers: pd.DataFrame) -> float:
     """Kish's effective number of respondents: squared sum of weights by sum of squares."""
     counted = answers[answers["weight"] > 0]
-    weights = counted.drop_duplicates("respondent_id")["respondent_weight"]
+    weights = counted.groupby("respondent_id", observed=True)["respondent_weight"].mean()
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
