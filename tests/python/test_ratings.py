@@ -320,7 +320,11 @@ def test_weights_of_respondents_that_cannot_be_used():
         ),
         (table.assign(wave=[1, 1, 0, 2, 2, 2]), "wave", "a positive number for every respondent"),
         (table.assign(wave=[1, 1, np.inf, 2, 2, 2]), "wave", "a positive number for every"),
-        (table.assign(wave=[1, 2, 1, 2, 2, 2]), "wave", "the same in all ratings .* for 'd1'"),
+        (
+            pd.concat([table, table[:1].assign(item="proud", wave=2)]),
+            "wave",
+            "the same in all ratings .* for 'd1'",
+        ),
     ]:
         for function in (rating_means, rating_gaps, rating_weights):
             with pytest.raises(ImagestrataError, match=message):

@@ -95,7 +95,10 @@ test_that("weights that cannot be used are refused", {
     rating_means(toy, respondent_weight = c(wave, rating))
     rating_gaps(dplyr::mutate(toy, wave = c(1, 1, NA, 2, 2, 2)), respondent_weight = wave)
     rating_gaps(dplyr::mutate(toy, wave = c(1, 1, 0, 2, 2, Inf)), respondent_weight = wave)
-    rating_weights(dplyr::mutate(toy, wave = 1:6), respondent_weight = "wave")
+    rating_weights(
+      dplyr::bind_rows(toy, dplyr::mutate(toy[1, ], item = "proud", wave = 5)),
+      respondent_weight = "wave"
+    )
     rating_means(dplyr::mutate(toy, wave = "much"), respondent_weight = wave)
     rating_gaps(toy, by = c(group, cluster), respondent_weight = wave, shrink = TRUE)
   })
