@@ -275,8 +275,12 @@ def response_bounds(
     of : {"gaps", "means"}, default "gaps"
     scale : pair of float, default (0, 10)
         Lowest and highest possible rating.
-    weight, variance, conf_level
+    weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         As in :func:`rating_means`.
+    variance : {"two-way", "respondent", "image"}, default "two-way"
+        As in :func:`rating_means`.
+    conf_level : float, default 0.95
+        Confidence level of the intervals.
 
     Returns
     -------
