@@ -1,8 +1,8 @@
 #' Draw the pairs to be judged next
 #'
-#' Judge pairs in rounds: draw some with [sample_pairs()] from the clustering, have them judged, draw
-#' further ones with this function, and so on, until the intervals of weighted precision and recall
-#' are narrow enough. Then no pair is drawn.
+#' Judge pairs in rounds: draw some with [sample_pairs()] from the clustering, have them judged,
+#' draw further ones with this function, and so on, until the intervals of weighted precision and
+#' recall are narrow enough. Then no pair is drawn.
 #'
 #' @details Every round is a simple random sample, without replacement, of the pairs of each stratum
 #' that no earlier round drew. All rounds together are therefore a stratified sample, and
@@ -10,8 +10,8 @@
 #' stratum receives.
 #'
 #' These numbers minimise the sum of the variances of precision and recall (Neyman allocation), with
-#' shares estimated from all rounds so far and half a pair of each kind added. A tenth of the pairs is
-#' divided as in [sample_pairs()]. This is adaptive importance sampling with strata (Marchant and
+#' shares estimated from all rounds so far and half a pair of each kind added. A tenth of the pairs
+#' is divided as in [sample_pairs()]. This is adaptive importance sampling with strata (Marchant and
 #' Rubinstein 2017, who draw with replacement). Since every stratum receives pairs in every round,
 #' estimates are consistent. Choosing by earlier judgements, and stopping by width, makes them
 #' slightly biased in small samples.
@@ -19,10 +19,11 @@
 #' @param judged The judged pairs of all rounds so far, in one table ([dplyr::bind_rows()]): one
 #'   `judgement` per pair, as [read_pairs()] or [consensus()] return them. Those of the first round
 #'   are the result of [sample_pairs()] with `clusterings = clustering`.
-#' @param clustering The clustering from which the pairs were drawn, from [cluster_images()] or a data
-#'   frame with the columns `image_id` and `cluster`, and whose precision and recall are to be known.
-#' @param embeddings The vectors given to [sample_pairs()]. They are not needed if it was called with
-#'   `between = "random"`.
+#' @param clustering The clustering from which the pairs were drawn, from [cluster_images()] or a
+#'   data frame with the columns `image_id` and `cluster`, and whose precision and recall are to be
+#'   known.
+#' @param embeddings The vectors given to [sample_pairs()]. They are not needed if it was called
+#'   with `between = "random"`.
 #' @param n Number of pairs.
 #' @param width Width of the intervals of weighted precision and recall at which no further pair is
 #'   drawn; 0 to go on.

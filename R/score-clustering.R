@@ -11,9 +11,9 @@
 #'
 #' Intervals come from posteriors of the shares of each stratum, with Jeffreys' prior of half a pair
 #' of each kind in the stratum whose pairs have the largest weight. A few sampled pairs between
-#' clusters can represent many pairs that belong together, and simple resampling of a few pairs would
-#' give intervals that are too narrow. Strata that are single clusters (`"within 3"`) count as one
-#' group, with the variance of a stratified sample.
+#' clusters can represent many pairs that belong together, and simple resampling of a few pairs
+#' would give intervals that are too narrow. Strata that are single clusters (`"within 3"`) count as
+#' one group, with the variance of a stratified sample.
 #'
 #' How many pairs a clustering puts together is known if it has exactly the images from which the
 #' pairs were drawn. The design-weighted measures then use this number.

@@ -149,8 +149,8 @@ def sample_pairs(
 
     *Pairs within clusters.* Weighted precision gives every pair the same weight, and so a
     cluster of 400 images 400 times the weight of one of 20. With ``within="per_cluster"``
-    large clusters have few judged pairs, and its interval is wider than that of
-    ``"per_pair"``, often more than twice as wide. Use it to look at every
+    large clusters have few judged pairs: on photographs its interval was twice as
+    wide as with ``"per_pair"``, and covered in 89% instead of 95%. Use it to look at every
     cluster; use ``"per_image"`` for a compromise.
 
     The id of a pair is computed from the ids of its images, independent of their sides,
