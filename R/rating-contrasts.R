@@ -208,8 +208,8 @@ people_of_rows <- function(answers, cell, row) {
   n_in_cells(answers$respondent[counts], of_row[counts], max(row))
 }
 
-# Welch's degrees of freedom, from variances and degrees of means in the columns of matrices; without
-# any variance, the sum of those of the means.
+# Welch's degrees of freedom, from variances and degrees of means in the columns of matrices;
+# without any variance, the sum of those of the means.
 degrees_of_gap <- function(variance, df, most) {
   welch <- rowSums(variance)^2 / rowSums(variance^2 / df)
   welch <- ifelse(is.nan(welch), rowSums(df), welch)

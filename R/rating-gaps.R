@@ -5,8 +5,9 @@
 #'
 #' @inheritParams rating_means
 #' @param by Columns in `ratings`. The values of the first column are the groups that are compared;
-#'   with more than two groups, every pair, unless `reference` or `contrasts` says otherwise. Further
-#'   columns give separate comparisons: `c(group, cluster)` compares groups within each cluster.
+#'   with more than two groups, every pair, unless `reference` or `contrasts` says otherwise.
+#'   Further columns give separate comparisons: `c(group, cluster)` compares groups within each
+#'   cluster.
 #' @param adjust Adjustment of p values for multiple comparisons: `"holm"`, `"BH"` (Benjamini and
 #'   Hochberg) or `"none"`. Items are one family, dimensions another.
 #' @param reference One of the groups: each other group is compared with it, instead of every pair.
@@ -25,8 +26,9 @@
 #' clusters or months, are compared on all their images.
 #'
 #' **Changes.** With `by = c(group, month)`, `change = "pairs"` tests whether the gap changes: a row
-#' with the `contrast` "Democrat - Republican" and the `change` "June - May" is the gap in June minus
-#' the gap in May. Its standard error accounts for respondents and images that the four means share.
+#' with the `contrast` "Democrat - Republican" and the `change` "June - May" is the gap in June
+#' minus the gap in May. Its standard error accounts for respondents and images that the four means
+#' share.
 #' If the second column is about images (months of posts), each gap describes the clusters that the
 #' groups rated in that month, so that the change includes a change of topics. If it is about
 #' respondents (`by = c(group, gender)`), all four groups are compared on the clusters that all of

@@ -55,7 +55,8 @@
 #' scaled within images and .11 within clusters. The standard errors below take the weights into
 #' account. `n_effective` is Kish's effective number of respondents, the squared sum of their
 #' weights divided by the sum of squared weights; a message tells you if it is less than half of the
-#' respondents.
+#' respondents. With so unequal weights, intervals are too short: with 33 effective of 90
+#' respondents in a group, 95% intervals held the truth in 89 to 95% of simulated surveys.
 #'
 #' **Standard errors** are linearised. With `"respondent"` they are those of survey's `svydesign(ids
 #' = ~respondent_id, weights = )` and `svyby(..., svymean, covmat = TRUE)`, which treat the clusters

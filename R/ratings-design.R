@@ -412,9 +412,9 @@ check_alike <- function(ratings, x, image, name, call) {
 
 # In a cell each cluster has the weight that `weight` gives it. Its strata with ratings share it in
 # proportion to what they represent, the rated images of a stratum in proportion to their weights in
-# the sample, and the ratings of an image share its weight equally. Respondents' own weights multiply
-# the result: divided within images, or within clusters, they would cancel out where an image, or a
-# cluster, has one rating.
+# the sample, and the ratings of an image share its weight equally. Respondents' own weights
+# multiply the result: divided within images, or within clusters, they would cancel out where an
+# image, or a cluster, has one rating.
 weigh <- function(design, call) {
   answers <- design$answers
   images <- design$images
@@ -486,8 +486,8 @@ respondent_weights_of <- function(ratings, column, respondent, call) {
     people <- unique(ratings$respondent_id[wrong])
     abort_imagestrata(
       "{.field {column}} must be a positive number for every respondent, but is {.val
-       {weights[wrong[1]]}} for {length(people)} of {max(respondent)} respondent{?s}, the first {.val
-       {people[1]}}.",
+       {weights[wrong[1]]}} for {length(people)} of {max(respondent)} respondent{?s}, the first
+       {.val {people[1]}}.",
       hint = "Complete the weights, or leave the ratings of {cli::qty(length(people))}{?this/these}
               respondent{?s} out with {.fn dplyr::filter}.",
       call = call

@@ -5,12 +5,12 @@
 #' computed. Needs the package survey.
 #'
 #' @inheritParams rating_weights
-#' @param shape `"long"`: a row for each answer to an item or a dimension, with the columns `item` and
-#'   `rating`. `"wide"`: a row for each respondent and image, with a column for each item and
+#' @param shape `"long"`: a row for each answer to an item or a dimension, with the columns `item`
+#'   and `rating`. `"wide"`: a row for each respondent and image, with a column for each item and
 #'   dimension.
-#' @param variance The units that are random, as in [rating_means()]. `"respondent"`: clusters of the
-#'   design are respondents. `"image"`: they are images, and strata are clusters of images. Two-way
-#'   errors are not those of one design: [rating_means()] and [rating_gaps()] compute them.
+#' @param variance The units that are random, as in [rating_means()]. `"respondent"`: clusters of
+#'   the design are respondents. `"image"`: they are images, and strata are clusters of images.
+#'   Two-way errors are not those of one design: [rating_means()] and [rating_gaps()] compute them.
 #' @inheritParams scan_images
 #'
 #' @details The variables are those of [rating_weights()], and all columns of `ratings` that are the
@@ -20,11 +20,12 @@
 #' **Which results agree.** With `variance = "respondent"`, `subset()` for an item and
 #' `svyby(~rating, ~group, ..., svymean)` give the estimates and standard errors of
 #' `rating_means(variance = "respondent")`, and with `of = "gaps"` the coefficient of the group in
-#' `svyglm(rating ~ group)` is the gap of `rating_gaps(variance = "respondent")`. Take subsets of the
-#' design, not of the ratings: respondents outside of a subset still count as respondents of the
-#' survey. With `variance = "image"` the same holds if every image has a rating in every cell. survey
-#' stops at strata with one image, unless `options(survey.lonely.psu = "average")` is set. Degrees of
-#' freedom differ: survey takes all respondents of the survey, and [rating_means()] those of the cell.
+#' `svyglm(rating ~ group)` is the gap of `rating_gaps(variance = "respondent")`. Take subsets of
+#' the design, not of the ratings: respondents outside of a subset still count as respondents of the
+#' survey. With `variance = "image"` the same holds if every image has a rating in every cell.
+#' survey stops at strata with one image, unless `options(survey.lonely.psu = "average")` is set.
+#' Degrees of freedom differ: survey takes all respondents of the survey, and [rating_means()] those
+#' of the cell.
 #'
 #' Weights belong to a cell, an item or a dimension in a group of `by`. Name all groups in `by` that
 #' have means of their own; covariates of a regression need not be named.
@@ -120,8 +121,8 @@ add_own_columns <- function(table, ratings) {
     names(ratings),
     c(names(table), "stratum", "weight_cluster", "weight_corpus", "weight_share")
   )
-  same <- vapply(others, \(name) {
-    all(vctrs::vec_equal(ratings[[name]], vctrs::vec_slice(ratings[[name]], first), na_equal = TRUE))
+  same <- vapply(ratings[others], \(x) {
+    all(vctrs::vec_equal(x, vctrs::vec_slice(x, first), na_equal = TRUE))
   }, NA)
   place <- vctrs::vec_match(table[key], ratings[key])
   dplyr::bind_cols(table, ratings[place, others[same]])
@@ -144,9 +145,9 @@ widen_answers <- function(table, answers, design) {
   if (any(differs)) {
     one <- table[which(differs)[1], ]
     abort_imagestrata(
-      "A wide design needs one weight for all items of a respondent and image, but weights differ in
-       {length(unique(first[differs]))} of {length(unique(first))} rows, for {.val {one$item}} of the
-       image {.val {as.character(one$image_id)}} for one: not every item was answered.",
+      "A wide design needs one weight for all items of a respondent and image, but weights differ
+       in {length(unique(first[differs]))} of {length(unique(first))} rows, for {.val {one$item}} of
+       the image {.val {as.character(one$image_id)}} for one: not every item was answered.",
       hint = "Use {.code shape = \"long\"}, or leave out images with missing answers.",
       call = rlang::caller_env()
     )
@@ -189,7 +190,7 @@ in_survey <- function(table, variance, outside) {
 # srvyr's generic finds this method when srvyr is loaded. Arguments of srvyr mean a design of one's
 # own.
 #' @exportS3Method srvyr::as_survey_design
-as_survey_design.imagestrata_ratings <- function(.data, ...) {
+as_survey_design.imagestrata_ratings <- function(.data, ...) { # nolint
   theirs <- c("ids", "probs", "strata", "variables", "fpc", "nest", "weights", "pps")
   if (any(names(rlang::enquos(...)) %in% theirs)) {
     return(srvyr_verb("as_survey_design")(plain_tibble(.data), ...))

@@ -4,7 +4,7 @@
 
 pkgload::load_all(quiet = TRUE)
 
-n_surveys <- as.integer(c(commandArgs(TRUE), 200)[1])
+n_surveys <- as.integer(c(commandArgs(TRUE), 100)[1])
 n_clusters <- 60
 size <- 20
 
@@ -23,7 +23,7 @@ make_corpus <- function() {
 # Six images of each cluster. People rate eight images each; those who feel less are more likely to
 # take part, by `sd`, and their weights correct for it.
 make_ratings <- function(corpus, people, sd) {
-  drawn <- as.vector(vapply(seq_len(n_clusters), \(h) (h - 1) * size + sample.int(size, 6), numeric(6)))
+  drawn <- unlist(lapply(seq_len(n_clusters), \(h) (h - 1) * size + sample.int(size, 6)))
   dplyr::bind_rows(lapply(groups, function(group) {
     feels <- rnorm(people, -sd)
     # Neighbours are of one cluster: the images of a person are `people` places apart, and every
@@ -176,17 +176,17 @@ text <- c(
   "Made by `benchmarks/rating_contrasts.R`.", "",
   "## Three ways to use respondents' weights", "",
   paste(
-    "2,000 simulated surveys in each row: 60 clusters with one to five sampled images, eight images",
-    "per respondent; people who feel less are more likely to take part. Bias, and in brackets the",
-    "root mean squared error."
+    "2,000 simulated surveys in each row: 60 clusters with one to five sampled images, eight",
+    "images per respondent; people who feel less are more likely to take part. Bias, and in",
+    "brackets the root mean squared error."
   ), "",
   knitr::kable(ways, format = "pipe"), "",
   "## Coverage", "",
   paste0(
     n_surveys, " simulated surveys per scenario, each with a corpus of its own (60 clusters of 20 ",
-    "images, six of each sampled, three groups of respondents, eight images each). Coverage of 95% ",
-    "intervals; in brackets, the mean standard error as a multiple of the true one. By chance, a ",
-    sprintf("true coverage of 95%% gives %.1f to %.1f%%.", chance[1], chance[2])
+    "images, six of each sampled, three groups of respondents, eight images each). Coverage of ",
+    "95% intervals; in brackets, the mean standard error as a multiple of the true one. By ",
+    "chance, a ", sprintf("true coverage of 95%% gives %.1f to %.1f%%.", chance[1], chance[2])
   ), "",
   knitr::kable(table, format = "pipe")
 )

@@ -128,7 +128,7 @@ methods_of_classes <- tibble::tribble(
   "`imagestrata doctor` (command)", "`imagestrata_doctor()`"
 )
 
-# "; only in R: `shrink = false` (the mixed model is that of lme4)"
+# The arguments that only R has, with reasons.
 more_in_r <- function(verb) {
   more <- only_r[only_r$verb == verb, ]
   if (nrow(more) == 0) {

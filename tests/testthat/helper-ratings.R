@@ -183,7 +183,9 @@ golden_survey_cases <- function() {
       "change of respondents" = list(
         by = c("group", "month"), change = "pairs", weight = "share", variance = "respondent"
       ),
-      "change of images" = list(by = c("group", "month"), change = "consecutive", variance = "image"),
+      "change of images" = list(
+        by = c("group", "month"), change = "consecutive", variance = "image"
+      ),
       "change by gender" = list(by = c("group", "gender"), change = "pairs", weight = "corpus"),
       "change of months" = list(by = c("month", "group"), change = "pairs", adjust = "none"),
       trend = list(by = "ideology", contrasts = "trend"),
