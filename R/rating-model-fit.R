@@ -478,15 +478,12 @@ noise_of_units <- function(effects, unit) {
 # The same for strata, which depend on each other if they are those of two cells.
 noise_of_strata <- function(effects, parts) {
   pairs <- overlap_of_strata(parts$in_strata)
-  strata <- sort(unique(pairs$a))
-  rows <- split(seq_along(parts$stratum), factor(parts$stratum, strata))
-  q <- ncol(effects)
-  squares <- vapply(rows, \(own) c(crossprod(effects[own, , drop = FALSE])), numeric(q^2))
-  squares <- matrix(squares, q^2)
-  traces <- colSums(squares[seq(1, q^2, by = q + 1), , drop = FALSE])
-  a <- match(pairs$a, strata)
-  b <- match(pairs$b, strata)
-  together <- colSums(squares[, a, drop = FALSE] * squares[, b, drop = FALSE])
+  rows <- split(seq_along(parts$stratum), parts$stratum)
+  own <- lapply(rows, \(own) effects[own, , drop = FALSE])
+  a <- match(pairs$a, names(rows))
+  b <- match(pairs$b, names(rows))
+  traces <- vapply(own, \(part) sum(part^2), 0)
+  together <- mapply(\(a, b) sum(tcrossprod(own[[a]], own[[b]])^2), a, b)
   sum(pairs$trace * (traces[a] * traces[b] + together))
 }
 

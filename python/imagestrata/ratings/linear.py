@@ -333,8 +333,12 @@ def _sums(unit: Ints, values: Floats) -> Floats:
 def _products(unit: Ints, z: Floats, weight: Floats, n: int) -> Floats:
     """For each unit the sum of weight z z'."""
     k = z.shape[1]
-    pairs = (weight[:, None] * z)[:, :, None] * z[:, None, :]
-    return _sums(unit, pairs.reshape(len(z), k * k)).reshape(n, k, k)
+    found = np.zeros((n, k, k))
+    order = np.argsort(unit, kind="stable")
+    # One by one: products of all rows at once would need a matrix for each of them.
+    for rows in np.split(order, np.flatnonzero(np.diff(unit[order])) + 1):
+        found[unit[rows[0]]] = (weight[rows, None] * z[rows]).T @ z[rows]
+    return found
 
 
 def _noise(squares: Floats, overlap: Any) -> float:
