@@ -8,8 +8,8 @@
 #'   `"Spain"`, `"UK"`.
 #' @inheritParams scan_images
 #'
-#' @details Plots find the colour of a group by its name. Abbreviations, plurals and the names in the
-#' country's own language mean the same party: `"Republicans"`, `"Rep"` and `"GOP"` have the colour
+#' @details Plots find the colour of a group by its name. Abbreviations, plurals and names in the
+#' language of the country mean the same party: `"Republicans"`, `"Rep"` and `"GOP"` have the colour
 #' of `"Republican"`, `"Die Linke"` that of `"Left"`. Groups with other names need colours of
 #' their own: `c(party_colours("UK"), Alliance = "#b8860b")`.
 #'
@@ -137,16 +137,21 @@ default_colours <- function(groups, ordered = FALSE) {
   if (ordered && length(groups) > 1) {
     return(rlang::set_names(sequential_colours(length(groups)), groups))
   }
-  neutral <- party %in% "Independent" & nchar(groups) > 1
-  if (any(neutral) && sum(!neutral) <= length(group_colours)) {
-    colours <- rep(independents[["US"]], length(groups))
-    colours[!neutral] <- group_colours[seq_len(sum(!neutral))]
-    return(rlang::set_names(colours, groups))
-  }
-  if (length(groups) > length(group_colours)) {
+  neutral_colours(groups, party %in% "Independent" & nchar(groups) > 1)
+}
+
+# Groups without an order; those that stand for no party are grey.
+neutral_colours <- function(groups, neutral) {
+  n <- sum(!neutral)
+  if (n > length(group_colours)) {
     return(rlang::set_names(grDevices::hcl.colors(length(groups), "Zissou 1"), groups))
   }
-  group_colours
+  if (!any(neutral)) {
+    return(group_colours)
+  }
+  colours <- rep(independents[["US"]], length(groups))
+  colours[!neutral] <- group_colours[seq_len(n)]
+  rlang::set_names(colours, groups)
 }
 
 # From light to dark.

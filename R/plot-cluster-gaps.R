@@ -23,9 +23,9 @@
 #' their panel, the more so the fewer ratings they rest on: empirical Bayes, with the variance
 #' between clusters by the method of moments (DerSimonian and Laird 1986). The sampling variance is
 #' taken to be inversely proportional to the number of ratings, because the standard error of a
-#' single cluster is itself imprecise. If clusters do not differ by more than chance, the gap divided
-#' by this standard error decides. What is drawn are the estimates and intervals of `gaps`; those of
-#' `rating_gaps(shrink = TRUE)` are shrunk already and ranked as they are.
+#' single cluster is itself imprecise. If clusters do not differ by more than chance, the gap in
+#' units of this standard error decides. What is drawn are the estimates and intervals of `gaps`;
+#' those of `rating_gaps(shrink = TRUE)` are shrunk already and ranked as they are.
 #'
 #' @returns A ggplot, to which you can add your own `theme()`, `labs()` or scales.
 #'   `ggplot2::get_alt_text()` describes it in words; [figure_size()] gives sizes for journals.

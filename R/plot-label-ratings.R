@@ -151,7 +151,7 @@ plot_together <- function(means) {
     ggplot2::labs(
       x = "Share that also evokes", y = "Images that evoke",
       caption = caption_text(
-        "Of the images that evoke the item of the row, the share that also evokes that of the column",
+        "Of the images that evoke the item of the row, the share that evokes that of the column",
         count_of(nrow(means), "image")
       ),
       alt = alt_text(

@@ -221,7 +221,7 @@ captions_of_gaps <- function(gaps, level, widest = NULL, ...) {
   beyond <- !is.null(widest) && any(abs(c(gaps$conf.low, gaps$conf.high)) > widest, na.rm = TRUE)
   caption_text(
     weight_in_words(gaps),
-    paste0("Lines: ", rate, "intervals, not adjusted"),
+    paste0("Lines: ", rate, "intervals, not adjusted; vertical line: no gap"),
     if (beyond) {
       paste0("Arrows: intervals beyond the largest gap that the scale allows (", widest, ")")
     },

@@ -229,7 +229,7 @@ captions_of_means <- function(means, level, compared, scale, zoom) {
   )
 }
 
-# What the estimates are, where it is the same in all rows: within a cluster, no cluster has a weight.
+# What the estimates are, where all rows agree. Within a cluster, clusters have no weight.
 weight_in_words <- function(estimates) {
   one <- \(name) {
     values <- unique(estimates[[name]])

@@ -68,13 +68,13 @@ scale_of_ratings <- function(ratings) {
 # not significant: those of `a` and `b` add up to the half width of the interval of the difference.
 # Two groups share it in proportion to their standard errors; of three groups there is one solution;
 # of more, that of least squares (Goldstein and Healy 1995 choose one multiplier for all).
-half_widths <- function(std.error, difference) {
-  n <- length(std.error)
+half_widths <- function(error, difference) {
+  n <- length(error)
   if (n == 1) {
     return(NA_real_)
   }
   if (n == 2) {
-    parts <- if (sum(std.error) > 0) std.error / sum(std.error) else c(0.5, 0.5)
+    parts <- if (sum(error) > 0) error / sum(error) else c(0.5, 0.5)
     return(parts * difference[1, 2])
   }
   diag(difference) <- 0

@@ -1,5 +1,5 @@
 test_that("alternative texts are sentences", {
-  expect_equal(alt_text("points by group", NULL, "", "one is high."), "Points by group. One is high.")
+  expect_equal(alt_text("points by group", NULL, "", "one is up."), "Points by group. One is up.")
   expect_equal(
     alt_extremes("mean", c(1, NA, 3.456), c("a", "b", "c")),
     "The highest mean is 3.46 (c), the lowest 1.00 (a)"

@@ -101,7 +101,8 @@ test_that("cells that rest on few ratings fade, and bars count the ratings", {
   expect_equal((bars$ymax - bars$ymin) / 0.9, counts / max(counts))
   expect_match(caption_on_one_line(plot), paste0("at most ", max(counts), ";"))
   expect_equal(plot$scales$get_scales("alpha")$labels, c("2", "6", "10 or more"))
-  expect_match(ggplot2::get_alt_text(plot), paste("Cells rest on 2 to", max(items$n_ratings), "ratings"))
+  said <- paste("Cells rest on 2 to", max(items$n_ratings), "ratings")
+  expect_match(ggplot2::get_alt_text(plot), said)
   expect_null(layers_of(plot_rating_heatmap(means, fade = 0))$Rect)
   means$n_ratings <- 7L
   same <- plot_rating_heatmap(means)
