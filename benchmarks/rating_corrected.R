@@ -8,104 +8,109 @@ n_corpora <- as.integer(c(commandArgs(TRUE), 500)[1])
 sizes <- c(rep(20, 8), rep(60, 8), rep(150, 6), 300, 400)
 cluster <- rep(seq_along(sizes), sizes)
 n_images <- length(cluster)
+n_items <- n_corpora
+items <- sprintf("corpus %04d", seq_len(n_items))
 people_per_round <- sum(pmin(5, sizes)) / 8
 
-# What images evoke in two groups, and what two machines predict for each group. The good one is
-# wrong by a shift, which differs between clusters and groups; the useless one knows nothing.
-make_corpus <- function() {
-  common <- rnorm(length(sizes), 4, 1.25)[cluster] + rnorm(n_images, sd = 1)
-  gap <- rnorm(length(sizes), 0.5, 0.5)[cluster] + rnorm(n_images, sd = 0.5)
-  truth <- cbind(D = common + gap / 2, R = common - gap / 2)
-  predictions <- lapply(c("D", "R"), function(group) {
-    shift <- rnorm(length(sizes), if (group == "D") 1 else 0.4, 0.3)[cluster]
-    right <- truth[, group] + shift
-    values <- cbind(
-      good = right + rnorm(n_images, sd = 0.5),
-      useless = rnorm(n_images, 5, 1.5)
-    )
-    tibble::tibble(
-      image_id = rep(as.character(seq_len(n_images)), 2), group = group,
-      item = rep(colnames(values), each = n_images), prediction = as.vector(values),
-      split = NA_character_
-    )
+# Every item is a corpus of its own: what its images evoke in two groups, and what a machine predicts
+# for each group. The good machine is wrong by a shift, which differs between clusters and groups;
+# the useless one knows nothing. Images of a cluster are interchangeable, so that the first five of
+# each are a random sample.
+draw <- function(n, sd) matrix(rnorm(n * n_items, sd = sd), n)
+make_corpora <- function(machine) {
+  common <- 4 + draw(length(sizes), 1.25)[cluster, ] + draw(n_images, 1)
+  gap <- 0.5 + draw(length(sizes), 0.5)[cluster, ] + draw(n_images, 0.5)
+  truth <- list(D = common + gap / 2, R = common - gap / 2)
+  predicted <- lapply(c(D = "D", R = "R"), function(group) {
+    shift <- if (group == "D") 1 else 0.4
+    if (machine == "useless") {
+      return(5 + draw(n_images, 1.5))
+    }
+    truth[[group]] + shift + draw(length(sizes), 0.3)[cluster, ] + draw(n_images, 0.5)
   })
-  list(truth = truth, predictions = dplyr::bind_rows(predictions))
+  list(truth = truth, predicted = predicted)
+}
+
+as_predictions <- function(corpora) {
+  dplyr::bind_rows(lapply(c("D", "R"), \(group) tibble::tibble(
+    image_id = rep(as.character(seq_len(n_images)), n_items),
+    item = rep(items, each = n_images), prediction = as.vector(corpora$predicted[[group]]),
+    split = NA_character_, group = group
+  )))
 }
 
 # Five images of each cluster, each rated by `n_raters` people of each group. People rate eight
 # images, no two of them of one cluster, and differ in how much they feel in general.
-make_ratings <- function(corpus, n_raters) {
-  drawn <- unlist(lapply(seq_along(sizes), \(h) sample(which(cluster == h), 5)))
+make_ratings <- function(corpora, n_raters) {
+  drawn <- as.vector(t(outer(cumsum(c(0, sizes[-length(sizes)])), 1:5, "+")))
   dplyr::bind_rows(lapply(c("D", "R"), function(group) {
     dplyr::bind_rows(lapply(seq_len(n_raters), function(round) {
       person <- (seq_along(drawn) - 1) %% people_per_round + 1
-      feels <- rnorm(people_per_round, sd = 0.8)[person]
-      rating <- corpus$truth[drawn, group] + feels + rnorm(length(drawn), sd = 1.3)
+      rating <- corpora$truth[[group]][drawn, ] + draw(people_per_round, 0.8)[person, ] +
+        draw(length(drawn), 1.3)
+      n_h <- 5
+      of <- cluster[drawn]
       tibble::tibble(
-        respondent_id = paste0(group, round, "-", person), group = group,
-        image_id = as.character(drawn), cluster = cluster[drawn], rating = rating,
-        N_h = sizes[cluster], n_h = 5, weight_cluster = 1 / 5, weight_corpus = N_h / 5
+        respondent_id = rep(paste0(group, round, "-", person), n_items), group = group,
+        image_id = rep(as.character(drawn), n_items), cluster = rep(of, n_items),
+        item = rep(items, each = length(drawn)), rating = as.vector(rating),
+        N_h = rep(sizes[of], n_items), n_h = n_h, weight_cluster = 1 / n_h, weight_corpus = N_h / n_h
       )
     }))
   }))
 }
 
-truth_of <- function(corpus, weight) {
-  of_clusters <- colMeans(rowsum(corpus$truth, cluster) / sizes)
-  if (weight == "corpus") colMeans(corpus$truth) else of_clusters
+truth_of <- function(truth, weight) {
+  if (weight == "corpus") colMeans(truth) else colMeans(rowsum(truth, cluster) / sizes)
 }
 
 frame <- tibble::tibble(image_id = as.character(seq_len(n_images)), cluster = cluster)
-machines <- c("good", "useless")
+kept <- c("item", "method", "estimate", "std.error", "conf.low", "conf.high")
 
-one_corpus <- function(i) {
-  corpus <- make_corpus()
-  # The same predictions for both groups: those for one of them.
-  common <- corpus$predictions[corpus$predictions$group == "D", ]
-  common$group <- NULL
-  dplyr::bind_rows(lapply(c(1, 3), function(n_raters) {
-    # The same ratings for both machines.
-    ratings <- make_ratings(corpus, n_raters)
-    ratings <- dplyr::bind_rows(lapply(machines, \(item) dplyr::mutate(ratings, item = item)))
-    kept <- c("item", "method", "estimate", "std.error", "conf.low", "conf.high")
-    dplyr::bind_rows(lapply(c("cluster", "corpus"), function(weight) {
-      means <- rating_means(
-        ratings,
-        weight = weight, predictions = common, clustering = frame
+simulate <- function(machine, n_raters) {
+  corpora <- make_corpora(machine)
+  ratings <- make_ratings(corpora, n_raters)
+  each <- as_predictions(corpora)
+  common <- each[each$group == "D", names(each) != "group"]
+  rows <- lapply(c("cluster", "corpus"), function(weight) {
+    means <- rating_means(
+      ratings[ratings$group == "D", ],
+      by = NULL, weight = weight, predictions = common, clustering = frame
+    )
+    gaps <- rating_gaps(ratings, weight = weight, predictions = each, clustering = frame)
+    truth <- lapply(corpora$truth, truth_of, weight)
+    at <- \(table) match(table$item, items)
+    dplyr::bind_rows(
+      dplyr::mutate(
+        plain_tibble(means)[c(kept, "lambda")],
+        what = "mean", weight = weight, truth = truth$D[at(means)]
+      ),
+      dplyr::mutate(
+        plain_tibble(gaps)[c(kept, "lambda")],
+        what = "gap", weight = weight, truth = (truth$D - truth$R)[at(gaps)]
       )
-      gaps <- rating_gaps(
-        ratings,
-        weight = weight, predictions = corpus$predictions, clustering = frame
-      )
-      truth <- truth_of(corpus, weight)
-      rows <- dplyr::bind_rows(
-        dplyr::mutate(
-          plain_tibble(means)[c(kept, "group", "lambda")],
-          what = "mean", truth = truth[.data$group]
-        ),
-        dplyr::mutate(plain_tibble(gaps)[kept], what = "gap", truth = truth[["D"]] - truth[["R"]])
-      )
-      if (weight == "corpus") {
-        within <- rowsum(corpus$truth, cluster) / sizes
-        single <- plain_tibble(rating_means(
-          ratings[ratings$group == "D", ],
-          by = "cluster", predictions = common, clustering = frame
-        ))
-        rows <- dplyr::bind_rows(rows, dplyr::mutate(
-          single[c(kept, "cluster", "lambda")],
-          what = "mean of a cluster", truth = within[.data$cluster, "D"]
-        ))
-      }
-      dplyr::mutate(rows, weight = weight, raters = n_raters)
-    }))
-  }))
+    )
+  })
+  some <- items[seq_len(min(n_items, 50))]
+  single <- rating_means(
+    ratings[ratings$group == "D" & ratings$item %in% some, ],
+    by = "cluster", predictions = common, clustering = frame
+  )
+  within <- rowsum(corpora$truth$D, cluster) / sizes
+  rows <- c(rows, list(dplyr::mutate(
+    plain_tibble(single)[c(kept, "lambda")],
+    what = "mean of a cluster", weight = "",
+    truth = within[cbind(single$cluster, match(single$item, items))]
+  )))
+  dplyr::mutate(dplyr::bind_rows(rows), machine = machine, raters = n_raters)
 }
 
 set.seed(23)
-results <- dplyr::bind_rows(lapply(seq_len(n_corpora), one_corpus))
-results$weight[results$what == "mean of a cluster"] <- ""
+results <- dplyr::bind_rows(lapply(c("good", "useless"), function(machine) {
+  dplyr::bind_rows(lapply(c(1, 3), \(n_raters) simulate(machine, n_raters)))
+}))
 table <- results |>
-  dplyr::group_by(.data$what, .data$weight, .data$raters, .data$item, .data$method) |>
+  dplyr::group_by(.data$what, .data$weight, .data$raters, .data$machine, .data$method) |>
   dplyr::summarise(
     holds = 100 * mean(.data$conf.low <= .data$truth & .data$truth <= .data$conf.high),
     bias = mean(.data$estimate - .data$truth), spread = stats::sd(.data$estimate - .data$truth),
@@ -118,7 +123,7 @@ sample <- of("sample")
 corrected <- of("corrected")
 by_machine <- of("machine")
 shown <- tibble::tibble(
-  of = sample$what, weight = sample$weight, raters = sample$raters, machine = sample$item,
+  of = sample$what, weight = sample$weight, raters = sample$raters, machine = sample$machine,
   `machine holds` = by_machine$holds, `sample holds` = sample$holds,
   `corrected holds` = corrected$holds, bias = corrected$bias,
   `error / spread` = corrected$error / corrected$spread, lambda = corrected$lambda,
@@ -134,13 +139,13 @@ text <- c(
     "- ", format(n_corpora, big.mark = ","), " simulated corpora of ",
     format(n_images, big.mark = ","), " images in ", length(sizes),
     " clusters, of which five images each are rated by one or three people of two groups, each of ",
-    "whom rates eight images. Percent of 95% intervals that hold the truth; two means per corpus, ",
-    "and ", length(sizes), " means of clusters."
+    "whom rates eight images. Percent of 95% intervals that hold the truth. Means of single ",
+    "clusters are those of 50 corpora."
   ),
   paste(
     "- The good machine is wrong by a shift, which differs between clusters and groups, and by 0.5",
     "for each image (a standard deviation), where images of a cluster differ by 1; the useless one",
-    "draws numbers. Means use the predictions for one group, gaps those for each."
+    "draws numbers. Means use the predictions for the group, gaps those for each."
   ),
   paste(
     "- Error / spread: the mean standard error of corrected estimates divided by their standard",

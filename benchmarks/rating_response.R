@@ -63,7 +63,7 @@ one_survey <- function(n_images, n_raters) {
 }
 
 set.seed(5)
-settings <- tibble::tribble(~images, ~raters, 5, 3, 5, 1, 2, 3)
+settings <- tibble::tribble(~images, ~raters, 5, 3, 5, 1, 2, 3, 1, 8)
 results <- dplyr::bind_rows(lapply(seq_len(nrow(settings)), function(i) {
   design <- settings[i, ]
   rows <- dplyr::bind_rows(lapply(seq_len(n_surveys), function(j) {
