@@ -160,8 +160,8 @@ words_on_edits <- function(object) {
 #' @inheritParams embed_images
 #' @inheritParams scan_images
 #'
-#' @returns A tibble with a row per image: `image_id`, `path`, `file`, the nearest `cluster` (with its
-#'   name), the `distance` to its centroid, and `second_cluster` and `margin` as in
+#' @returns A tibble with a row per image: `image_id`, `path`, `file`, the nearest `cluster` (with
+#'   its name), the `distance` to its centroid, and `second_cluster` and `margin` as in
 #'   [augment()][tidiers].
 #' @export
 #' @examplesIf imagestrata_ready()

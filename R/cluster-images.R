@@ -125,9 +125,9 @@
 #' @returns A tibble with one row per image: `image_id`, `path`, `cluster` (1 is the largest, -1 the
 #'   residual), `iteration` in which its cluster was released, `silhouette`, `distance` to the
 #'   centroid, `n_copies`, `second_cluster` and `margin` (how clearly an image belongs to its
-#'   cluster, see [augment()][tidiers]), `added` (`TRUE` for images that joined later), `wave` (1 for
-#'   the images that were clustered, 2 for those that joined first, and so on), and columns of your
-#'   own.
+#'   cluster, see [augment()][tidiers]), `added` (`TRUE` for images that joined later), `wave` (1
+#'   for the images that were clustered, 2 for those that joined first, and so on), and columns of
+#'   your own.
 #'   `"hdbscan"` adds `probability`, how firmly an image belongs to its cluster, `outlier_score`
 #'   (GLOSH), and `assigned`, `TRUE` if the image was
 #'   noise and went to the nearest cluster. [tidy()][tidiers] returns the clusters and the

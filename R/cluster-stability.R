@@ -7,8 +7,8 @@
 #'
 #' A cluster with a mean of .75 or more is considered stable, one with a mean of .5 or less
 #' dissolved. Stability does not imply validity: a clustering that is wrong in the same way every
-#' time is stable. But do not interpret clusters that do not come back. Refits of a clustering that was
-#' edited are not edited, as a warning says.
+#' time is stable. But do not interpret clusters that do not come back. Refits of a clustering that
+#' was edited are not edited, as a warning says.
 #'
 #' @param clustering A clustering, from [cluster_images()].
 #' @param embeddings The vectors that the clustering was made from: the result of [embed_images()],

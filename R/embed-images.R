@@ -13,9 +13,9 @@
 #'   weights. timm, open_clip and transformers are optional Python packages; an error names the one
 #'   that is missing.
 #' @param model The result of [fine_tune()], or its folder: its network computes the vectors, and
-#'   `encoder`, `weights`, `resize`, `precision` and `seed` are ignored. A model with folds is refused
-#'   unless its networks share an encoder (`freeze = "backbone"`): the vectors of different networks
-#'   are not comparable.
+#'   `encoder`, `weights`, `resize`, `precision` and `seed` are ignored. A model with folds is
+#'   refused unless its networks share an encoder (`freeze = "backbone"`): the vectors of different
+#'   networks are not comparable.
 #' @param weights A file with the encoder's weights, or the name of published weights, such as
 #'   `"IMAGENET1K_V2"` of torchvision or `"laion2b_s34b_b79k"` of `"clip:ViT-B-32"`. For `timm:`,
 #'   `clip:` and `blip2:` also a folder with a model that the library stored; for `blip2:` also a

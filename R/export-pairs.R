@@ -10,8 +10,9 @@
 #'   any browser, without a network; annotators answer by keyboard, and the page keeps the answers
 #'   in the browser until they are downloaded as CSV, and sends nothing anywhere. `"server"`: a
 #'   folder for [serve_forms()], which shows every annotator the same page with all pairs and keeps
-#'   each answer as it is given; [export_answers()] writes the answers. `"labelstudio"`: tasks for import, with the labelling configuration in a file `...-config.xml` beside them.
-#'   `"csv"`: a table with empty columns `annotator` and `judgement`.
+#'   each answer as it is given; [export_answers()] writes the answers. `"labelstudio"`: tasks for
+#'   import, with the labelling configuration in a file `...-config.xml` beside them. `"csv"`: a
+#'   table with empty columns `annotator` and `judgement`.
 #' @param graded Use the answers unrelated (0), loosely related (1) and closely related (2) instead
 #'   of different (0) and same (1)?
 #' @param question The question to annotators.
@@ -24,8 +25,8 @@
 #'   server.
 #' @inheritParams scan_images
 #'
-#' @returns The path of the file or folder, invisibly. The exported pairs are also stored beside it, as
-#'   `...-key.csv`, which annotators must not get.
+#' @returns The path of the file or folder, invisibly. The exported pairs are also stored beside it,
+#'   as `...-key.csv`, which annotators must not get.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

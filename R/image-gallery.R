@@ -4,19 +4,19 @@
 #' or download their ids. You can also edit the clusters there: name them, merge them, move images,
 #' and drop clusters and images.
 #'
-#' The page shows the clusters after your edits and lists these; each can have a note, and be undone.
-#' They stay in the browser until you download them as `edits.csv`, which
+#' The page shows the clusters after your edits and lists these; each can have a note, and be
+#' undone. They stay in the browser until you download them as `edits.csv`, which
 #' `edit_clusters(topics, edits = "edits.csv")` applies. Then write the page again: it goes on from
-#' the edited clusters. Edits that the browser has stored for other clusters are not applied; the page
-#' offers them. The most similar clusters beside each cluster are those with the nearest centroids.
-#' The key `?` lists all keys.
+#' the edited clusters. Edits that the browser has stored for other clusters are not applied; the
+#' page offers them. The most similar clusters beside each cluster are those with the nearest
+#' centroids. The key `?` lists all keys.
 #'
 #' "More like this" shows the 12 most similar images of any cluster, by the cosine of their vectors:
-#' those that the clustering knows, or those of the run folder. With more than 128 dimensions, the 12
-#' are the best of 48 candidates, which are found in 64 principal components.
+#' those that the clustering knows, or those of the run folder. With more than 128 dimensions, the
+#' 12 are the best of 48 candidates, which are found in 64 principal components.
 #'
-#' The page can show the most doubtful images of each cluster first: those with the smallest `margin`
-#' to another cluster, otherwise those with the lowest silhouettes.
+#' The page can show the most doubtful images of each cluster first: those with the smallest
+#' `margin` to another cluster, otherwise those with the lowest silhouettes.
 #'
 #' With more than 50,000 images the page shows 50,000 of them, with a note: the most typical images
 #' of each cluster, the whole sample, and others drawn at random, with the same result every time.
@@ -27,8 +27,8 @@
 #' has its share of posts. A post shows a cluster if it shows any of its images, and is counted
 #' once. Shares are of all posts with an image of the clustering, in the same days, weeks (from
 #' Monday), months or years, and of the same group. The page says how many posts have no such image,
-#' or no time. Edits on the page change the counts. The page contains the days of posts, their images
-#' and groups, but no texts or ids of posts; accounts only with `author`.
+#' or no time. Edits on the page change the counts. The page contains the days of posts, their
+#' images and groups, but no texts or ids of posts; accounts only with `author`.
 #'
 #' @param clustering A clustering, from [cluster_images()].
 #' @param out The run folder; the page is written to `gallery/index.html` in it, with small

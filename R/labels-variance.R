@@ -163,9 +163,9 @@ mean_of_labels <- function(plan, target, w, lambda = 0, leverage = 0, whole = TR
   mean
 }
 
-# The strata whose labels are all the same: the `share` of the images that they stand for, without the
-# labelled ones, and the number of `images` that their weights are worth. That labels do not differ
-# does not mean that images do not.
+# The strata whose labels are all the same: the `share` of the images that they stand for, without
+# the labelled ones, and the number of `images` that their weights are worth. That labels do not
+# differ does not mean that images do not.
 uniform_strata <- function(plan, weight, y) {
   n <- length(plan$df)
   all <- sum_by(weight, plan$group, n)
@@ -226,8 +226,8 @@ limits_of_labels <- function(mean, kind, conf_level) {
     low <- max(low, stats::plogis(stats::qlogis(p) - width))
     high <- min(high, stats::plogis(stats::qlogis(p) + width))
   }
-  # At least as wide as the exact interval of errors (or exceptions) if no label shows one, among all
-  # images or in one stratum.
+  # At least as wide as the exact interval of errors (or exceptions) if no label shows one, among
+  # all images or in one stratum.
   exact <- c(1, mean$uniform$share) * (1 - tail^(1 / c(mean$images, mean$uniform$images)))
   least <- max(exact) / 2
   low <- min(low, p - least)

@@ -20,7 +20,8 @@
 #' again: link the posts themselves again after images have joined the clusters.
 #'
 #' @section Weights:
-#' `sample_images(topics, shares = linked)` draws images with the weight of the posts that show them.
+#' `sample_images(topics, shares = linked)` draws images with the weight of the posts that show
+#' them.
 #'
 #' @param topics A clustering, from [cluster_images()] or [edit_clusters()].
 #' @param posts A data frame with the column `post_id`, such as [read_posts()] returns: one row per
@@ -116,7 +117,8 @@ check_linked <- function(x, name = "linked", needs = NULL, call = rlang::caller_
   check_data_frame(x, name, call, "link_posts", needs = needs)
 }
 
-# The topics of the clustering with the number of their rows, so that topics without posts are known.
+# The topics of the clustering with the number of their rows, so that topics without posts are
+# known.
 topics_seen <- function(topics, linked) {
   clusters <- tidy(topics)
   names <- intersect(c("cluster", "cluster_name", "theme", "theme_name"), names(clusters))

@@ -216,7 +216,11 @@ caption_of_model <- function(model, conf_level, before = "") {
     errors <- c(
       `two-way` = "two-way", respondent = "respondent-clustered", image = "image-clustered"
     )
-    paste0(errors[[model$variance]], " standard errors; ", what_counts[[model$weight]])
+    people <- model$respondent_weight
+    paste0(
+      errors[[model$variance]], " standard errors; ", what_counts[[model$weight]],
+      if (!is.null(people)) paste("; respondents are weighted by", people)
+    )
   }
   caption_text(paste0(before, 100 * conf_level, "% intervals; ", errors))
 }

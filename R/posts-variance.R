@@ -59,10 +59,10 @@ weigh_places <- function(design) {
 # The number of authors with equal contributions that would be as uneven (Kish).
 effective <- function(sum, squares) ifelse(sum > 0, sum^2 / squares, NA)
 
-# The limits of shares for a quantile `t` of the t distribution: logit intervals, but never beyond the
-# exact binomial interval of as many posts as there are effective authors. That interval holds if
-# every author shows either nothing but the topic or nothing of it; authors cannot differ more. It
-# alone bounds shares of 0 and 1, and it bounds topics that one or two authors show.
+# The limits of shares for a quantile `t` of the t distribution: logit intervals, but never beyond
+# the exact binomial interval of as many posts as there are effective authors. That interval holds
+# if every author shows either nothing but the topic or nothing of it; authors cannot differ more.
+# It alone bounds shares of 0 and 1, and it bounds topics that one or two authors show.
 limits_of <- function(shares, t, df = shares$df) {
   p <- shares$estimate
   n <- shares$effective

@@ -236,6 +236,7 @@ rating_model_errors <- function(x) {
   paste0(
     sentence(what_counts[[x$weight]]),
     if (length(x$weight_by) > 0) paste(" within", paste(x$weight_by, collapse = " and ")),
+    if (!is.null(x$respondent_weight)) paste("; respondents weighted by", x$respondent_weight),
     "; ", 100 * x$conf_level, "% intervals by ", x$variance
   )
 }

@@ -2,8 +2,8 @@
 #'
 #' People who were asked to rate images give up, or skip some of them. `response_rates()` counts who
 #' was asked and who answered. `response_weights()` gives more weight to answers of people like
-#' those who often did not answer. `response_bounds()` says how far the missing answers could move a mean
-#' or a gap at worst.
+#' those who often did not answer. `response_bounds()` says how far the missing answers could move a
+#' mean or a gap at worst.
 #'
 #' @param ratings The result of [read_ratings()].
 #' @param packets Who was asked to rate what: the packets of [assign_annotators()] with one row per
@@ -60,8 +60,8 @@ response_rates <- function(ratings, packets, by = "group", conf_level = 0.95, ..
   name_clusters(dplyr::bind_cols(groups$table, table), ratings)
 }
 
-limits_of_rates <- function(p, std.error, n, conf_level) {
-  width <- suppressWarnings(stats::qt((1 + conf_level) / 2, n - 1)) * std.error / (p * (1 - p))
+limits_of_rates <- function(p, error, n, conf_level) {
+  width <- suppressWarnings(stats::qt((1 + conf_level) / 2, n - 1)) * error / (p * (1 - p))
   least <- 1 - ((1 - conf_level) / 2)^(1 / n)
   low <- stats::plogis(stats::qlogis(p) - width)
   high <- stats::plogis(stats::qlogis(p) + width)
@@ -82,9 +82,9 @@ limits_of_rates <- function(p, std.error, n, conf_level) {
 #' A logistic regression on `formula` estimates the probability p that a respondent rates an image,
 #' from all that were asked for. Weights are inverse to it. With covariates that are groups and all
 #' their interactions, this is weighting by response classes. The column `response_weight` is meant
-#' for `respondent_weight` of [rating_means()], [rating_gaps()] and [rating_weights()]. These already
-#' let the rated images of a cluster represent the others, and share the weight of an image among
-#' those who rated it. So that this is not done twice, the weight is
+#' for `respondent_weight` of [rating_means()], [rating_gaps()] and [rating_weights()]. These
+#' already let the rated images of a cluster represent the others, and share the weight of an image
+#' among those who rated it. So that this is not done twice, the weight is
 #' (m / M) (r / R) (E - p + 1) / (O p): of M images of the cluster that the group was asked to rate,
 #' m were rated, the image by r of R; O is the number of these ratings, and E the sum of p over
 #' everything that the group was asked in the cluster. The response rate of a cluster thus need not

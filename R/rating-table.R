@@ -188,7 +188,8 @@ separate_columns <- function(rows, write, gaps) {
   }
   table[[if (gaps) "Gap" else "Mean"]] <- decimals(rows$estimate, write$digits)
   if (write$uncertainty == "interval") {
-    table[[paste0(percent_of(confidence_of(rows)), "interval")]] <- interval_text(rows, write$digits)
+    header <- paste0(percent_of(confidence_of(rows)), "interval")
+    table[[header]] <- interval_text(rows, write$digits)
   } else {
     table[["Standard error"]] <- decimals(rows$std.error, write$digits)
   }
@@ -287,12 +288,20 @@ table_of_model <- function(model, level, write, call = rlang::caller_env()) {
     check_header(header, names(table), call)
     table[[header]] <- c(ifelse(is.na(cells), dash, cells), numbers)
   }
-  terms <- dplyr::bind_cols(terms, fit[1, intersect(
-    c("weight", "variance"), setdiff(names(fit), names(terms))
-  )])
-  terms$respondent_weight <- model$respondent_weight
-  beside <- table_note(terms, write, TRUE, table, what = "Coefficients")
-  new_paper_table(table, "Linear models of ratings", beside)
+  mixed <- model$method == "mixed"
+  about <- if (mixed) {
+    random <- if (model$target == "images like these") "respondents, images and clusters"
+    paste0(
+      "mixed model about ", model$target, ", in which ", random %||% "respondents", " are random"
+    )
+  } else {
+    terms$weight <- model$weight
+    terms$variance <- model$variance
+    terms$respondent_weight <- model$respondent_weight
+    NULL
+  }
+  note <- table_note(terms, write, TRUE, table, what = "Coefficients", about)
+  new_paper_table(table, paste(if (mixed) "Mixed" else "Linear", "models of ratings"), note)
 }
 
 # "groupRepublican:age" as "group: Republican \u00d7 age".
@@ -328,33 +337,26 @@ error_words <- c(
   "mixed model" = "estimates are shrunken by a mixed model"
 )
 
-table_note <- function(rows, write, wide, table, what = NULL) {
-  gaps <- "contrast" %in% names(rows)
-  what <- what %||% if (gaps) "Gaps" else "Means"
-  beside <- if (write$uncertainty == "interval") {
-    paste0(percent_of(confidence_of(rows)), "intervals")
-  } else {
-    "standard errors"
+adjust_words <- c(
+  holm = "p values are adjusted by Holm's method",
+  BH = "p values are adjusted by the method of Benjamini and Hochberg",
+  none = "p values are not adjusted"
+)
+
+table_note <- function(rows, write, wide, table, what = NULL, about = NULL) {
+  # The words for the value of a column that has one.
+  worded <- function(name, words) {
+    values <- as.character(unique(rows[[name]]))
+    if (length(values) == 1 && values %in% names(words)) words[[values]]
   }
-  only <- function(name) if (one_of_a_kind(rows[[name]])) as.character(rows[[name]][1])
-  weighted <- only("respondent_weight")
-  adjusted <- c(holm = "Holm's method", BH = "the method of Benjamini and Hochberg")
-  adjust <- only("adjust")
+  people <- unique(rows[["respondent_weight"]])
+  people <- people[!is.na(people)]
+  what <- what %||% if ("contrast" %in% names(rows)) "Gaps" else "Means"
   parts <- c(
-    paste0(
-      what, " with ", beside,
-      if (wide) if (write$uncertainty == "interval") " in brackets" else " in parentheses"
-    ),
-    if (!is.null(only("weight"))) what_counts[[only("weight")]],
-    if (!is.null(weighted) && !is.na(weighted)) paste("respondents are weighted by", weighted),
-    if (isTRUE(only("variance") %in% names(error_words))) error_words[[only("variance")]],
-    if (gaps && !is.null(adjust)) {
-      if (adjust == "none") {
-        "p values are not adjusted"
-      } else {
-        paste("p values are adjusted by", adjusted[[adjust]])
-      }
-    },
+    beside_words(rows, write, wide, what),
+    worded("weight", what_counts),
+    if (length(people) == 1) paste("respondents are weighted by", people),
+    worded("variance", error_words), about, worded("adjust", adjust_words),
     if ("corrected" %in% rows[["method"]]) "corrected by predictions of all images"
   )
   numbers <- counts_text(rows, what)
@@ -367,6 +369,14 @@ table_note <- function(rows, write, wide, table, what = NULL) {
     numbers,
     if (shortage) paste0(" ", dash, ": cannot be estimated.")
   )
+}
+
+beside_words <- function(rows, write, wide, what) {
+  if (write$uncertainty == "interval") {
+    paste0(what, " with ", percent_of(confidence_of(rows)), "intervals", if (wide) " in brackets")
+  } else {
+    paste0(what, " with standard errors", if (wide) " in parentheses")
+  }
 }
 
 counts_text <- function(rows, what) {
@@ -382,10 +392,9 @@ counts_text <- function(rows, what) {
     paste(paste(vapply(ends, comma, ""), collapse = " to "), noun)
   }, "")
   one <- sub("s$", "", what)
-  places <- if (length(texts) < 3) and_words(texts) else {
-    paste0(paste(texts[-length(texts)], collapse = ", "), " and ", texts[length(texts)])
-  }
-  paste0(" Each ", tolower(one), " rests on ", places, ".")
+  last <- texts[length(texts)]
+  listed <- c(toString(texts[-length(texts)]), last)
+  paste0(" Each ", tolower(one), " rests on ", paste(listed[nzchar(listed)], collapse = " and "), ".")
 }
 
 # ---- Rendering --------------------------------------------------------------------------
@@ -408,7 +417,7 @@ print.imagestrata_paper_table <- function(x, ...) {
 }
 
 #' @exportS3Method knitr::knit_print
-knit_print.imagestrata_paper_table <- function(x, ...) {
+knit_print.imagestrata_paper_table <- function(x, ...) { # nolint: object_name_linter.
   knitr::asis_output(render_table(x, if (knitr::is_latex_output()) "latex" else "markdown"))
 }
 
@@ -444,9 +453,9 @@ render_table <- function(table, format) {
     return(paste0(paste(body, collapse = "\n"), "\n", note, "\n"))
   }
   body <- knitr::kable(cells, "latex", align = align, booktabs = TRUE, linesep = "")
-  latex <- function(text) gsub("\u2212", "$-$", gsub("\u00d7", "$\\times$", text, fixed = TRUE),
-    fixed = TRUE
-  )
+  latex <- function(text) {
+    gsub("\u2212", "$-$", gsub("\u00d7", "$\\times$", text, fixed = TRUE), fixed = TRUE)
+  }
   body <- latex(gsub(dash, "--", paste(body, collapse = "\n"), fixed = TRUE))
   words <- function(text) latex(gsub(dash, "--", escape_latex(text), fixed = TRUE))
   paste0(

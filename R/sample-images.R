@@ -10,9 +10,10 @@
 #'   clusters in waves (1, 2, ...).
 #' @param n_per_cluster Number of images per cluster. A cluster of N images gives `n_per_cluster` or
 #'   N - 1 images, whichever is smaller. By default 5. `Inf` takes all images, those of clusters of
-#'   one image included (a census); their `weight_corpus` is 1. Or a number for each cluster by its name, as in
-#'   `c("1" = 20, "2" = 8)`, of which at most N are drawn, and none from clusters without a number; or
-#'   a data frame with the columns `cluster` and `n`, or the result of [plan_labels()], with `keep`.
+#'   one image included (a census); their `weight_corpus` is 1. Or a number for each cluster by its
+#'   name, as in `c("1" = 20, "2" = 8)`, of which at most N are drawn, and none from clusters
+#'   without a number; or a data frame with the columns `cluster` and `n`, or the result of
+#'   [plan_labels()], with `keep`.
 #' @param budget Total number of images, instead of `n_per_cluster`.
 #' @param allocation Allocation of a budget to the clusters: `"equal"` (the default),
 #'   `"proportional"` to their size, or proportional to the square root of their size, `"sqrt"`.
@@ -54,8 +55,9 @@
 #' clusters is kept as well (`keep`, or the sample in `out`): `stratum`, `N_h`, `n_h` and
 #' probabilities remain those of the draw, `cluster` is the edited one, and `weight_cluster` is
 #' `weight_corpus` divided by the size of the edited cluster, so that the weighted mean of each
-#' merged cluster remains unbiased. If edits divided a cluster from which images were drawn, or joined images that could not be drawn
-#' to one, the sample is refused: draw anew. [read_ratings()] joins ratings of such a sample.
+#' merged cluster remains unbiased. If edits divided a cluster from which images were drawn, or
+#' joined images that could not be drawn to one, the sample is refused: draw anew. [read_ratings()]
+#' joins ratings of such a sample.
 #'
 #' Images whose files are gone stay in the sample and count in `N_h`, but are not drawn any more:
 #' the others of their stratum represent them. The scan in `out` knows which these are, or a column

@@ -132,9 +132,10 @@ topic_model <- function(linked,
 
 check_formula <- function(formula, table = "linked", call = rlang::caller_env()) {
   if (!rlang::is_formula(formula)) {
+    example <- if (table == "ratings") "group * age" else "party * s(month)"
     abort_imagestrata(
       "{.arg formula} must be a formula, not {seen(formula)}.",
-      hint = "For example {.code ~ {if (table == 'ratings') 'group * age' else 'party * s(month)'}}.",
+      hint = "For example {.code ~ {example}}.",
       call = call
     )
   }

@@ -12,10 +12,10 @@ n_items <- n_corpora
 items <- sprintf("corpus %04d", seq_len(n_items))
 people_per_round <- sum(pmin(5, sizes)) / 8
 
-# Every item is a corpus of its own: what its images evoke in two groups, and what a machine predicts
-# for each group. The good machine is wrong by a shift, which differs between clusters and groups;
-# the useless one knows nothing. Images of a cluster are interchangeable, so that the first five of
-# each are a random sample.
+# Every item is a corpus of its own: what its images evoke in two groups, and what a machine
+# predicts for each group. The good machine is wrong by a shift, which differs between clusters and
+# groups; the useless one knows nothing. Images of a cluster are interchangeable, so that the first
+# five of each are a random sample.
 draw <- function(n, sd) matrix(rnorm(n * n_items, sd = sd), n)
 make_corpora <- function(machine) {
   common <- 4 + draw(length(sizes), 1.25)[cluster, ] + draw(n_images, 1)

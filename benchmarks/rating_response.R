@@ -86,7 +86,8 @@ text <- c(
   knitr::kable(table, format = "pipe", digits = c(0, 0, 0, 0, 2, 2, 2, 1)), "",
   paste0(
     "- ", n_surveys, " simulated surveys per setting: ", n_clusters, " clusters with the given ",
-    "number of images, each assigned to the given number of people of two groups, who were asked to rate ",
+    "number of images, each assigned to the given number of people of two groups, who were asked ",
+    "to rate ",
     "eight images. ", round(100 * mean(results$rate)), "% of what was asked for was rated. ",
     "Percent of 95% intervals that hold the truth."
   ),

@@ -1,5 +1,5 @@
-# Makes the golden tables of labels in tests/fixtures, which the tests of both languages read: a made
-# corpus with a labelled sample and predictions, its shares, scores of the predictions, and
+# Makes the golden tables of labels in tests/fixtures, which the tests of both languages read: a
+# made corpus with a labelled sample and predictions, its shares, scores of the predictions, and
 # models. Run it only when results are meant to change: Rscript tools/golden-labels.R
 
 pkgload::load_all(quiet = TRUE)

@@ -24,7 +24,9 @@ test_that("new images are labelled, from files and from vectors alike", {
   found <- predict_labels(folder, fit, progress = FALSE)
   expect_named(
     found,
-    c("image_id", "path", "file", "label", "probability", "decision", "threshold", "split", "reason")
+    c(
+      "image_id", "path", "file", "label", "probability", "decision", "threshold", "split", "reason"
+    )
   )
   expect_equal(found$decision, found$probability >= 0.5)
   seen <- augment(fit)

@@ -7,7 +7,8 @@ test_that("tables for papers are those of Python", {
 small_means <- function() {
   tibble::tibble(
     level = "item", item = rep(c("proud", "angry"), each = 2), dimension = "all",
-    group = rep(c("D", "R"), 2), estimate = c(3.456, 2, -0.001, NA), std.error = c(0.5, 0.25, 1, NA),
+    group = rep(c("D", "R"), 2), estimate = c(3.456, 2, -0.001, NA),
+    std.error = c(0.5, 0.25, 1, NA),
     df = 10, conf.low = estimate - stats::qt(0.95, 10) * std.error,
     conf.high = estimate + stats::qt(0.95, 10) * std.error,
     n_ratings = c(1200, 1100, 1000, 1), weight = "corpus", respondent_weight = "survey_weight",
@@ -22,7 +23,7 @@ test_that("a table of means has a column for each group, by hand", {
   expect_equal(table$D, c("3.46 [2.55, 4.36]", "0.00 [\u22121.81, 1.81]"))
   expect_equal(table$R, c("2.00 [1.55, 2.45]", "\u2013"))
   note <- attr(table, "note")
-  expect_match(note, "Means with 90% intervals in brackets; every image of the corpus", fixed = TRUE)
+  expect_match(note, "Means with 90% intervals in brackets; every image of the cor", fixed = TRUE)
   expect_match(note, "respondents are weighted by survey_weight; standard errors allow for respon")
   expect_match(note, "Each mean rests on 1 to 1,200 ratings. \u2013: cannot be estimated.")
 })
@@ -108,4 +109,15 @@ test_that("a model has a row for each term, and decimals that show small coeffic
   expect_equal(unname(table$angry[4:6]), c("12", "8", "3"))
   expect_match(attr(table, "note"), "respondents are weighted by w; standard errors allow for resp")
   expect_equal(term_text("groupR:age", c("group", "age")), "group: R \u00d7 age")
+})
+
+test_that("the note of a mixed model names its target", {
+  ratings <- dplyr::filter(simulated_ratings, .data$cluster <= 8, .data$item == "proud")
+  model <- suppressWarnings(suppressMessages(
+    rating_model(ratings, proud ~ group, method = "mixed")
+  ))
+  table <- rating_table(model)
+  expect_equal(attr(table, "caption"), "Mixed models of ratings")
+  expect_match(attr(table, "note"), "mixed model about images like these, in which respondents, im")
+  expect_no_match(attr(table, "note"), "equal weight|shrunken")
 })
