@@ -17,7 +17,8 @@
 #' @param results Analyses of posts to describe: a result of [link_posts()], [topic_prevalence()],
 #'   [topic_gaps()], [topic_odds()], [topic_model()] or [share_model()]. Or labels and what became
 #'   of them: labels of one or several annotators, the result of [agreement()] or [consensus()], of
-#'   [predict_labels()], or of [label_shares()]. Or a list of several, in the order of the text.
+#'   [predict_labels()], or of [label_shares()]. Or ratings: results of [rating_means()],
+#'   [rating_gaps()] or [rating_model()]. Or a list of several, in the order of the text.
 #' @inheritParams scan_images
 #'
 #' @returns A string. Print it with `cat()`.
@@ -62,17 +63,22 @@ describe_results <- function(results, call = rlang::caller_env()) {
   if (inherits(results, describable) || !rlang::is_bare_list(results)) {
     results <- list(results)
   }
-  labelled <- lapply(results, describe_labelled)
-  of_labels <- !vapply(labelled, is.null, NA)
-  labelled[!of_labels] <- lapply(results[!of_labels], describe_result, call = call)
-  what <- c(if (!all(of_labels)) "posts", if (any(of_labels)) "labels")
+  labels <- lapply(results, describe_labelled)
+  ratings <- lapply(results, describe_rated)
+  of_labels <- !vapply(labels, is.null, NA)
+  of_ratings <- !of_labels & !vapply(ratings, is.null, NA)
+  of_posts <- !of_labels & !of_ratings
+  said <- labels
+  said[of_ratings] <- ratings[of_ratings]
+  said[of_posts] <- lapply(results[of_posts], describe_result, call = call)
+  what <- c("posts", "labels", "ratings")[c(any(of_posts), any(of_labels), any(of_ratings))]
   software <- paste0(sentence(and_words(what)), " were analysed with R ", getRversion(), ".")
-  paste(c(unique(unlist(labelled)), software), collapse = " ")
+  paste(c(unique(unlist(said)), software), collapse = " ")
 }
 
 describable <- c(
   "imagestrata_posts", "imagestrata_prevalence", "imagestrata_topic_model",
-  "imagestrata_share_model"
+  "imagestrata_share_model", "imagestrata_rating_model"
 )
 
 describe_result <- function(x, call) {
@@ -92,7 +98,7 @@ describe_result <- function(x, call) {
   } else {
     abort_imagestrata(
       "{.arg results} must be labels or predictions, or results of {.fn label_shares},
-       {.fn link_posts}, {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds},
+       {.fn rating_means}, {.fn rating_gaps}, {.fn rating_model}, {.fn link_posts}, {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds},
        {.fn topic_model} or {.fn share_model}, not {seen_product(x)}.",
       call = call
     )

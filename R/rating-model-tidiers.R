@@ -202,6 +202,7 @@ formula.imagestrata_rating_model <- function(x, ...) {
 }
 
 #' @rdname rating_model
+#' @importFrom stats nobs
 #' @export
 nobs.imagestrata_rating_model <- function(object, ...) {
   max(glance(object)$nobs)

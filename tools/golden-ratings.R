@@ -43,3 +43,6 @@ store(golden_share_models(golden_shares(), golden_share_ratings()), "share-model
 # Tables for papers, from the means and gaps above.
 fixture <- file.path("tests", "fixtures", "paper-tables.txt")
 writeLines(enc2utf8(paper_tables()), fixture, useBytes = TRUE)
+told <- told_ratings()
+fixture <- file.path("tests", "fixtures", "methods-ratings.txt")
+writeLines(enc2utf8(paste0(names(told), ": ", told)), fixture, useBytes = TRUE)

@@ -1,4 +1,4 @@
-"""Makes a picture of a vignette small: the installed R package must take less than 8 MB."""
+"""Makes a picture of a vignette small: the installed R package must take less than 9 MB."""
 
 from __future__ import annotations
 

@@ -399,3 +399,21 @@ paper_tables <- function() {
     c(attr(table, "caption"), paste(names(table), collapse = " | "), lines, attr(table, "note"), "")
   }))
 }
+
+# What the methods paragraph says of ratings, by name; Python's test has the same cases.
+told_ratings <- function() {
+  means <- read_golden("means")
+  means <- means[means$variance == "two-way" & means$weight == "corpus", ]
+  gaps <- read_golden("gaps")
+  gaps <- gaps[gaps$variance == "respondent" & gaps$weight == "cluster", ]
+  weighted <- dplyr::mutate(means, respondent_weight = "survey_weight", month = "May")
+  weighted$method <- rep(c("sample", "corrected"), length.out = nrow(means))
+  ratings <- read_golden("ratings")
+  model <- quietly(rating_model(ratings, c(angry, hopeful) ~ group, variance = "respondent"))
+  results <- list(
+    means = means, weighted = weighted, gaps = gaps,
+    adjusted = dplyr::mutate(gaps, adjust = "BH"), plain = dplyr::mutate(gaps, adjust = "none"),
+    model = model
+  )
+  vapply(results, \(x) describe_rated(x), "")
+}

@@ -36,19 +36,24 @@ _ESTIMATES = frozenset({
     "respondent_weight", "variance", "adjust", "reason", "cluster_name", "theme_name",
 })  # fmt: skip
 
-_WHAT_COUNTS = {
+#: The words for weights, standard errors and adjustments, in notes and in the methods paragraph.
+WHAT_COUNTS = {
     "cluster": "every cluster has equal weight",
     "corpus": "every image of the corpus has equal weight",
     "share": "every share has equal weight",
     "none": "every rated image has equal weight",
 }
-_ERRORS = {
+ERRORS = {
     "two-way": "standard errors allow for respondents and for images within clusters",
     "respondent": "standard errors allow for respondents",
     "image": "standard errors allow for images only",
     "mixed model": "estimates are shrunken by a mixed model",
 }
-_ADJUSTED = {"holm": "Holm's method", "BH": "the method of Benjamini and Hochberg"}
+ADJUSTED = {
+    "holm": "p values are adjusted by Holm's method",
+    "BH": "p values are adjusted by the method of Benjamini and Hochberg",
+    "none": "p values are not adjusted",
+}
 
 #: Most columns of groups, or of items of a model, that fit on a page.
 _MOST = 6
@@ -222,7 +227,7 @@ def _rows(table: pd.DataFrame, level: str | None) -> pd.DataFrame:
 
 
 def _of_estimates(rows: pd.DataFrame, style: _Style) -> pd.DataFrame:
-    by = [name for name in rows.columns if name not in _ESTIMATES]
+    by = groups_of(rows)
     gaps = "contrast" in rows
     wide = not gaps and bool(by) and rows[by[0]].nunique() <= _MOST
     further = by[1:] if wide else by
@@ -249,7 +254,7 @@ def _of_estimates(rows: pd.DataFrame, style: _Style) -> pd.DataFrame:
             table["Contrast"] = [style.named(name) for name in rows["contrast"]]
         table["Gap" if gaps else "Mean"] = [style.number(row["estimate"]) for row in records]
         if style.interval:
-            table[f"{_percent(_conf_level(rows))}interval"] = [style.between(r) for r in records]
+            table[f"{percent(conf_level_of(rows))}interval"] = [style.between(r) for r in records]
         else:
             table["Standard error"] = [style.number(row["std_error"]) for row in records]
         if gaps:
@@ -296,7 +301,12 @@ def _p_text(p: Any) -> str:
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
-def _conf_level(rows: pd.DataFrame) -> float:
+def groups_of(rows: pd.DataFrame) -> list[str]:
+    """The columns of estimates that name groups."""
+    return [name for name in rows.columns if name not in _ESTIMATES]
+
+
+def conf_level_of(rows: pd.DataFrame) -> float:
     """The confidence level, which the columns tell: width = 2 t(level, df) * std_error."""
     from scipy import stats
 
@@ -308,7 +318,8 @@ def _conf_level(rows: pd.DataFrame) -> float:
     return float(np.round(2 * stats.t.cdf(half, row["df"]) - 1, 6))
 
 
-def _percent(level: float) -> str:
+def percent(level: float) -> str:
+    """The level as "95% "; an empty text if it is not known."""
     return "" if np.isnan(level) else f"{100 * level:.4g}% "
 
 
@@ -383,26 +394,25 @@ def _note(
 ) -> str:
     gaps = "contrast" in rows
     what = what or ("Gaps" if gaps else "Means")
-    beside = f"{_percent(_conf_level(rows))}intervals" if style.interval else "standard errors"
+    beside = f"{percent(conf_level_of(rows))}intervals" if style.interval else "standard errors"
     where = (" in brackets" if style.interval else " in parentheses") if wide else ""
     parts = [f"{what} with {beside}{where}"]
     weight, people = _only(rows, "weight"), _only(rows, "respondent_weight")
     variance, adjust = _only(rows, "variance"), _only(rows, "adjust")
     if weight:
-        parts.append(_WHAT_COUNTS[weight])
+        parts.append(WHAT_COUNTS[weight])
     if people:
         parts.append(f"respondents are weighted by {people}")
-    if variance in _ERRORS:
-        parts.append(_ERRORS[variance])
+    if variance in ERRORS:
+        parts.append(ERRORS[variance])
     if gaps and adjust:
-        by = _ADJUSTED.get(adjust)
-        parts.append(f"p values are adjusted by {by}" if by else "p values are not adjusted")
+        parts.append(ADJUSTED[adjust])
     if "method" in rows and (rows["method"] == "corrected").any():
         parts.append("corrected by predictions of all images")
     note = "; ".join(parts) + "."
     if rows["level"].nunique() > 1:
         note += " Dimensions, in capitals, are the means of the items that follow them."
-    note += _counts(rows, what)
+    note += counts_in_words(rows, what)
     if table.map(lambda text: DASH in text).to_numpy().any():
         note += f" {DASH}: cannot be estimated."
     return note
@@ -414,7 +424,8 @@ def _only(rows: pd.DataFrame, name: str) -> str:
     return str(values[0]) if len(values) == 1 else ""
 
 
-def _counts(rows: pd.DataFrame, what: str) -> str:
+def counts_in_words(rows: pd.DataFrame, what: str) -> str:
+    """What each row rests on: the smallest and the largest numbers."""
     texts = []
     for noun in ("ratings", "respondents", "images", "clusters"):
         if f"n_{noun}" not in rows:

@@ -61,7 +61,8 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
         :func:`topic_gaps`, :func:`topic_odds`, :func:`topic_model` or :func:`share_model`. Or
         labels and what became of them: labels of one or several annotators, the result of
         :func:`agreement` or :func:`consensus`, of :func:`predict_labels`, or of
-        :func:`label_shares`. Or a list of several, in the order of the text.
+        :func:`label_shares`. Or ratings: results of :func:`rating_means`, :func:`rating_gaps` or
+        :func:`rating_model`. Or a list of several, in the order of the text.
 
     Returns
     -------

@@ -19,6 +19,7 @@ from ..posts.engagement import ShareModel
 from ..posts.model import TopicModel
 from ..wording import arg, kind_of, verb
 from .labelled import describe_labelled
+from .rated import describe_rated
 
 _UNITS = {
     "post": "of posts that show it in at least one image",
@@ -57,18 +58,25 @@ def describe_results(results: Any) -> str:
     ----------
     results : result or list of results
         Of :func:`link_posts`, :func:`topic_prevalence`, :func:`topic_gaps`, :func:`topic_odds`,
-        :func:`topic_model` or :func:`share_model`; or labels, agreement and predictions.
+        :func:`topic_model` or :func:`share_model`; labels, agreement and predictions; or means,
+        gaps and models of ratings.
     """
     given = results if isinstance(results, list | tuple) else [results]
-    labelled = [describe_labelled(one) for one in given]
-    said = [
-        text
-        for of_labels, one in zip(labelled, given, strict=True)
-        for text in of_labels or [_describe(one)]
-    ]
-    what = [*(["posts"] if [] in labelled else []), *(["labels"] if any(labelled) else [])]
+    said: list[str] = []
+    what = set()
+    for one in given:
+        if texts := describe_labelled(one):
+            kind = "labels"
+        elif texts := describe_rated(one):
+            kind = "ratings"
+        else:
+            kind, texts = "posts", [_describe(one)]
+        said += texts
+        what.add(kind)
+    *others, last = [kind for kind in ("posts", "labels", "ratings") if kind in what]
+    named = " and ".join([*([", ".join(others)] if others else []), last]).capitalize()
     software = f"were analysed with Python {platform.python_version()}."
-    return " ".join([*dict.fromkeys(said), f"{' and '.join(what).capitalize()} {software}"])
+    return " ".join([*dict.fromkeys(said), f"{named} {software}"])
 
 
 def _describe(result: Any) -> str:
@@ -85,6 +93,7 @@ def _describe(result: Any) -> str:
             return _gaps(result) if "contrast" in result else _prevalence(result)
     raise ImagestrataError(
         f"{arg('results')} must be labels or predictions, or results of {verb('label_shares')}, "
+        f"{verb('rating_means')}, {verb('rating_gaps')}, {verb('rating_model')}, "
         f"{verb('link_posts')}, {verb('topic_prevalence')}, {verb('topic_gaps')}, "
         f"{verb('topic_odds')}, {verb('topic_model')} or {verb('share_model')}, not "
         f"{kind_of(result)}."
