@@ -62,7 +62,7 @@
 #' grid <- list(k = c(5, 10), release_share = 1)
 #' pairs <- sample_pairs(embeddings, n = 60, grid = grid, progress = FALSE)
 #' # What people might answer:
-#' pairs$judgement <- as.integer(pairs$stratum != "0 of 2")
+#' pairs$judgement <- as.integer(!startsWith(pairs$stratum, "0 of 2"))
 #' tuned <- tune_clusters(embeddings, pairs, grid, progress = FALSE)
 #' tuned
 #' tidy(tuned, "heldout")
