@@ -150,8 +150,22 @@ def verbs(run, tmp_path):
     quiet = {"progress": False}
     rated = pd.DataFrame({"image_id": sample["image_id"], "respondent_id": "a", "group": "D"})
     rated = rated.assign(item="angry", rating=3)
+    people = pd.DataFrame({"respondent_id": ["a", "b", "c", "d"], "group": ["D", "D", "R", "R"]})
+    answers = sample.merge(people, how="cross").assign(item="angry")
+    answers["rating"] = np.arange(len(answers)) % 5
+    guesses = pd.DataFrame(
+        {"image_id": ids, "item": "angry", "prediction": np.arange(len(ids)) % 3}
+    )
+    guesses = guesses.merge(pd.DataFrame({"group": ["D", "R"]}), how="cross")
     words = imagestrata.cluster_keywords(topics, texts)
     return {
+        "rating_means": lambda: imagestrata.rating_means(
+            answers, predictions=guesses, clustering=topics
+        ),
+        "rating_gaps": lambda: imagestrata.rating_gaps(
+            answers, predictions=guesses, clustering=topics
+        ),
+        "next_pairs": lambda: imagestrata.next_pairs(judged, topics, embeddings, 5, width=0, k=3),
         "sample_images": lambda: sample,
         "find_images": lambda: imagestrata.find_images(topics, 1, n=2),
         "cluster_keywords": lambda: imagestrata.cluster_keywords(topics, texts),

@@ -206,7 +206,8 @@ def test_shown_in_gallery_and_montage(tmp_path):
     assert [group["keywords"] for group in groups] == [["cat", "tree", "fish"], ["dog", "tree"], []]
     figure = plot_montage(clustering, clusters=[2, -1], keywords=table)
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["2", "2 images\ndog\ntree", "Residual", "1 image\n16.7%"]
+    assert texts[:-1] == ["2", "2 images\ndog\ntree", "Residual", "1 image\n16.7%"]
+    assert "with their number of images and their first terms" in texts[-1].replace("\n", " ")
     long = table.assign(term="a term that is far too long")
     figure = plot_montage(clustering, clusters=[2], keywords=long)
     assert figure.axes[0].texts[1].get_text().splitlines()[1] == "a term that is…"

@@ -40,7 +40,7 @@ from imagestrata import (
     share_bundle,
 )
 from imagestrata.clustering.named import cluster_labels, label_of, names_in, with_names
-from imagestrata.explore.map import inside, map_labels
+from imagestrata.explore.map import inside, map_key, map_labels
 
 #: Texts that would show up in a form.
 WEST, EAST = "Wéstern marches", "=Eastern $15 <flags>"
@@ -247,7 +247,9 @@ class TestFigures:
     def test_montage(self, topics):
         def headings(**arguments):
             drawn = plot_montage(topics, clusters=[1, 2, -1], n_images=2, **arguments)
-            return [text.get_text() for text in drawn.axes[0].texts][::2]
+            *texts, note = [text.get_text() for text in drawn.axes[0].texts]
+            assert note.startswith("Rows: clusters")
+            return texts[::2]
 
         assert headings() == ["Wéstern\nmarches", "=Eastern $15\n<flags>", "Residual"]
         assert headings(labels={2: "B"})[1:] == ["B", "Residual"]
@@ -265,7 +267,8 @@ class TestFigures:
             image = drawn.axes[0].images[0].get_array()
             row = image[120]
             tile = np.flatnonzero((row != 255).any(axis=1))[0]
-            boxes = [one.get_window_extent() for one in drawn.axes[0].texts]
+            # The last text is the note below.
+            boxes = [one.get_window_extent() for one in drawn.axes[0].texts[:-1]]
             if text.isupper() is False:
                 assert max(box.x1 for box in boxes) < tile
             assert boxes[0].y0 >= boxes[1].y1 - 2
@@ -280,22 +283,26 @@ class TestFigures:
     def test_map(self, topics):
         drawn = plot_map(topics, self.points(topics), labels={1: "A", 2: "B"})
         assert {text.get_text() for text in drawn.axes[0].texts} == {"A", "B"}
-        assert len(drawn.axes) == 1
         long = plot_map(topics, self.points(topics), labels={1: "A" * 60, 2: "B"})
         assert {text.get_text() for text in long.axes[0].texts} == {"1", "2"}
-        entries = [text.get_text() for text in long.axes[1].texts]
-        assert entries == ["1  " + "A" * 40 + "…", "2  B"]
-        assert long.get_size_inches()[0] > drawn.get_size_inches()[0]
+        entries = [text.get_text() for text in long.legends[0].get_texts()]
+        assert entries[1:] == ["2  B", "in no cluster"]
+        assert entries[0].startswith("1  AAAA") and entries[0].endswith("…")
 
     def test_a_map_of_many_clusters(self):
         centres = np.array([(x / 12, y / 10) for y in range(1, 11) for x in range(1, 13)])
         texts = {n: f"A rather long name {n}" for n in range(1, 120)}
-        placed, entries = map_labels(centres, [*range(1, 121)], texts, {})
+        placed = map_labels(centres, [*range(1, 121)], texts, {})
         assert len(placed) == 120 and placed[0] == "1"
-        assert entries[0] == "1  A rather long name 1" and len(entries) == 119
-        # Ten clusters with names that fit have no key.
-        few, none = map_labels(centres[::12], [*range(1, 11)], texts, {})
-        assert few[3] == "A rather long name 4" and not none
+        sizes = pd.Series([n for n in range(1, 121) for _ in range(130 - n)] + [-1])
+        key = map_key(sizes, [*range(1, 121)], texts, "cluster")
+        assert [*key.entries][0] == "1  A rather long name 1"
+        assert [*key.entries][-2:] == ["113 smaller clusters", "in no cluster"]
+        # No two clusters have the same colour, unless they are among the smaller ones.
+        assert len({*key.colours(range(1, 8))}) == 7 == len(key.colour_of)
+        assert {*key.colours(range(8, 121))}.isdisjoint(key.colours(range(1, 8)))
+        few = map_labels(centres[::12], [*range(1, 11)], texts, {})
+        assert few[3] == "A rather long name 4"
         assert inside(np.array([0.0, 0.5]), "a" * 20, 1)[0] == pytest.approx(0.105)
         assert inside(np.array([1.0, 0.5]), "a" * 20, 1)[0] == pytest.approx(0.895)
 

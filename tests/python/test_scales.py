@@ -12,7 +12,7 @@ from imagestrata.cli import COMMANDS
 
 @pytest.mark.parametrize(
     "verb",
-    ["export_packets", "read_ratings", "label_ratings"],
+    ["export_packets", "read_ratings", "label_ratings", "response_bounds"],
 )
 def test_the_default_is_the_same_everywhere(verb):
     parameters = inspect.signature(getattr(imagestrata, verb)).parameters
@@ -22,7 +22,7 @@ def test_the_default_is_the_same_everywhere(verb):
 
 
 def test_no_verb_has_another_scale_of_ratings():
-    ours = {"label_ratings", "read_ratings", "export_packets"}
+    ours = {"label_ratings", "read_ratings", "export_packets", "response_bounds"}
     for name in imagestrata.__all__:
         thing = getattr(imagestrata, name)
         if callable(thing) and not inspect.isclass(thing) and name not in ours:
