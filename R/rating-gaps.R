@@ -108,6 +108,7 @@ rating_gaps <- function(ratings,
   check_comparable(predicted, design)
   compared <- if (shrink) design else compare_alike(design, comparisons)
   tell_unrated(design, compared, comparisons)
+  if (!shrink) warn_single_images(design, variance)
   design <- compared
   gaps <- bind_methods(fits_of(design, variance, shrink, predicted, TRUE), function(fit) {
     dplyr::bind_rows(

@@ -67,7 +67,8 @@
 #' images. In simulated surveys, the coverage of its intervals was close to the nominal level. A
 #' cluster with a single rated image has no variance between images: it is given the average of the
 #' other clusters, in proportion to the squared weight (survey's `"average"`). If no cluster of a
-#' cell has two rated images, only respondents count. There is no finite population correction for
+#' cell has two rated images, only respondents count; if several people rated an image, that is too
+#' small, and a warning says so. There is no finite population correction for
 #' the corpus.
 #'
 #' **Intervals** are those of the t distribution. Its degrees of freedom (`df`) are the number of
@@ -153,6 +154,7 @@ rating_means <- function(ratings,
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
   options <- add_respondent_weight(options, design)
   tell_unrated(design)
+  if (!shrink) warn_single_images(design, variance)
   predicted <- predict_ratings(
     predictions, clustering, ratings, design, rlang::enquo(by), shrink
   )
@@ -222,6 +224,28 @@ add_interval <- function(table, conf_level) {
   table$conf.low <- table$estimate - width
   table$conf.high <- table$estimate + width
   table
+}
+
+# Without two rated images in any stratum, images of a stratum cannot be compared. Raters of the same
+# image then seem to be independent.
+warn_single_images <- function(design, variance) {
+  if (variance == "respondent" || is.null(design$answers$stratum)) {
+    return()
+  }
+  counts <- design$answers$weight > 0
+  cell <- design$answers$cell[counts]
+  n <- nrow(design$cells)
+  strata <- n_in_cells(design$answers$stratum[counts], cell, n)
+  images <- n_in_cells(design$answers$image[counts], cell, n)
+  single <- strata > 1 & images == strata & tabulate(cell, n) > images
+  if (any(single)) {
+    warn_imagestrata(
+      "In {sum(single)} of {n} mean{?s} every cluster has a single rated image, which several people
+       rated. How much images of a cluster differ cannot be estimated, and standard errors are too
+       small if they do.",
+      "Sample two images of each cluster, or more."
+    )
+  }
 }
 
 # This may happen in one row; in all rows of an item it is suspicious.

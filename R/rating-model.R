@@ -179,6 +179,7 @@ rating_model <- function(ratings,
   design <- design_ratings(rows$ratings, by, options$weight, of_respondents)
   check_mixed_weight(options, design)
   if (options$method == "design" || options$target == "these images") tell_unrated(design)
+  if (options$method == "design") warn_single_images(design, variance)
   model <- c(list(formula = formula), options, model_answers(design, rows, formula))
   fits <- if (method == "mixed") fit_mixed_models(model) else fit_design_models(model)
   model$fits <- fits

@@ -296,7 +296,7 @@ class TestFigures:
         assert len(placed) == 120 and placed[0] == "1"
         sizes = pd.Series([n for n in range(1, 121) for _ in range(130 - n)] + [-1])
         key = map_key(sizes, [*range(1, 121)], texts, "cluster")
-        assert [*key.entries][0] == "1  A rather long name 1"
+        assert next(iter(key.entries)) == "1  A rather long name 1"
         assert [*key.entries][-2:] == ["113 smaller clusters", "in no cluster"]
         # No two clusters have the same colour, unless they are among the smaller ones.
         assert len({*key.colours(range(1, 8))}) == 7 == len(key.colour_of)

@@ -1020,3 +1020,30 @@ def test_a_census_needs_no_other_road():
         table.groupby("group")["rating"].mean().tolist()
     )
     assert (np.isfinite(means["std_error"]) & (means["std_error"] > 0)).all()
+
+
+def one_image_each(raters: int = 2) -> pd.DataFrame:
+    """One image of each of three clusters, rated by people of two parties."""
+    rows = [(g, i, r) for g in "DR" for i in (1, 2, 3) for r in range(raters)]
+    table = pd.DataFrame(rows, columns=["group", "cluster", "rater"])
+    own = table["cluster"].astype(str) if raters == 1 else ""
+    return table.assign(
+        respondent_id=table["group"] + table["rater"].astype(str) + own,
+        image_id=table["cluster"].astype(str),
+        item="angry",
+        rating=np.arange(len(table)) % 5,
+        weight_cluster=1.0,
+    )
+
+
+def test_single_images_of_clusters_with_several_raters_are_warned_of():
+    with pytest.warns(UserWarning, match="In 2 of 2 means every cluster has a single rated image"):
+        rating_means(one_image_each())
+    with pytest.warns(UserWarning, match="In 2 of 2 means every cluster has a single rated image"):
+        rating_gaps(one_image_each())
+    two = one_image_each().assign(cluster=lambda table: 1 + (table["cluster"] > 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rating_means(one_image_each(1))
+        rating_means(one_image_each(), variance="respondent")
+        rating_means(two)

@@ -453,3 +453,25 @@ test_that("strata of a topped-up sample share the weight of their cluster, as in
     rating_means(dplyr::select(own, -stratum), by = NULL, variance = "image")
   )
 })
+
+# One image of each of three clusters, each rated by two people of a party.
+one_image_each <- function(raters = 2) {
+  ratings <- expand.grid(rater = seq_len(raters), image = 1:3, group = c("D", "R"))
+  tibble::tibble(
+    respondent_id = paste0(ratings$group, ratings$rater, if (raters == 1) ratings$image),
+    group = ratings$group, image_id = as.character(ratings$image), cluster = ratings$image,
+    item = "angry", rating = seq_len(nrow(ratings)) %% 5, weight_cluster = 1
+  )
+}
+
+test_that("single images of clusters with several raters are warned of", {
+  warned <- "In 2 of 2 means every cluster has a single rated image"
+  expect_warning(rating_means(one_image_each()), warned)
+  expect_warning(rating_gaps(one_image_each()), warned)
+  expect_warning(suppressMessages(rating_model(one_image_each(), ~group)), warned)
+  # Raters of different images are independent, and so are images within a cluster.
+  expect_no_warning(rating_means(one_image_each(1)))
+  expect_no_warning(rating_means(one_image_each(), variance = "respondent"))
+  two <- dplyr::mutate(one_image_each(), cluster = 1L + (.data$cluster > 1))
+  expect_no_warning(rating_means(two))
+})

@@ -125,7 +125,8 @@ def rating_means(
     images' total scores from the mean of their cluster; a cluster with one rated image has the
     average of the others, in proportion to the squared weight. "two-way" adds the covariance of a
     respondent's answers to different images: V n / (n - 1) minus the same for single answers. If no
-    cluster of a cell has two rated images, all methods use respondents only.
+    cluster of a cell has two rated images, all methods use respondents only; if several people
+    rated an image, that is too small, and a warning says so.
 
     If images joined a cluster after the first draw, its images were drawn from several strata
     (column ``stratum``, see :func:`sample_images`). These divide the weight of the cluster by the
@@ -150,6 +151,7 @@ def rating_means(
     conf_level = check_conf_level(conf_level)
     design = design_ratings(ratings, by, weight, respondent_weight)
     warn_unrated(design)
+    warn_single_images(design, variance)
     predicted = predict_ratings(predictions, clustering, ratings, design)
     tuned = _tuned(predicted, ratings, design)
     rows = []
@@ -283,6 +285,7 @@ def rating_gaps(
             groups = [dict(zip(design.by, key, strict=False)) | other for key in keys]
             found.append(_Compared(place, other, comparison, groups, cells))
     warn_unrated(design, _left_out(left_out), _all_pairs(comparisons))
+    warn_single_images(design, variance)
     if one_sided:
         warn(
             f"{plural(one_sided, 'comparison is', 'comparisons are')} left out, since one group "
@@ -785,6 +788,28 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
         warn(
             f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: the "
             "standard error is missing there."
+        )
+
+
+def warn_single_images(design: Design, variance: str) -> None:
+    """Warn of means for which images of a stratum cannot be compared.
+
+    Without two rated images in any stratum, raters of the same image seem to be independent.
+    """
+    if variance == "respondent":
+        return
+    answers = design.answers[design.answers["weight"] > 0]
+    if answers["stratum"].isna().any():
+        return
+    cells = answers.groupby(["level", "item", *design.by], observed=True)
+    n = cells.agg(images=("image", "nunique"), strata=("stratum", "nunique"), all=("image", "size"))
+    single = (n["strata"] > 1) & (n["images"] == n["strata"]) & (n["all"] > n["images"])
+    if single.any():
+        warn(
+            f"In {single.sum()} of {plural(len(n), 'mean')} every cluster has a single rated "
+            "image, which several people rated. How much images of a cluster differ cannot be "
+            "estimated, and standard errors are too small if they do.",
+            "Sample two images of each cluster, or more.",
         )
 
 
