@@ -280,7 +280,7 @@ table_of_model <- function(model, level, write, call = rlang::caller_env()) {
   counts <- c("Ratings" = "n_ratings", "Respondents" = "n_respondents", "Images" = "n_images")
   table <- tibble::tibble(Term = c(relabel(shown, names, write$labels), names(counts)))
   for (i in seq_len(nrow(measures))) {
-    own <- terms[match_measures(terms, cbind(measures[i, ], y = 1)) %in% 1, ]
+    own <- terms[match_measures(terms, measures[i, ]) %in% 1, ]
     line <- fit[match_measures(fit, measures[i, ]) %in% 1, ]
     header <- relabel(row_labels(measures[i, ]), measures$item[i], write$labels)
     cells <- estimate_texts(own, write, finer(own$std.error, write$digits))[match(names, own$term)]

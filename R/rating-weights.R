@@ -42,10 +42,16 @@ rating_weights <- function(ratings,
   check_weight(weight)
   check_choice(of, "of", c("means", "gaps"), rlang::current_env())
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
-  comparisons <- if (of == "gaps") comparisons_of(design)
+  used <- answers_of(design, of)
+  answers <- used$answers
+  table <- table_of_answers(answers, design, ratings)
+  if (is.null(answers$comparable)) table else add_contrast(table, answers, used$comparisons)
+}
+
+# The answers that enter means, or gaps with their comparisons.
+answers_of <- function(design, of, call = rlang::caller_env()) {
+  comparisons <- if (of == "gaps") comparisons_of(design, call = call)
   compared <- if (of == "gaps") compare_alike(design, comparisons)
   tell_unrated(design, compared, comparisons)
-  answers <- (compared %||% design)$answers
-  table <- table_of_answers(answers, design, ratings)
-  if (is.null(answers$comparable)) table else add_contrast(table, answers, comparisons)
+  list(answers = (compared %||% design)$answers, comparisons = comparisons)
 }

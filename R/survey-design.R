@@ -74,10 +74,8 @@ rating_survey <- function(ratings,
     )
   }
   design <- design_ratings(ratings, rlang::enquo(by), weight, rlang::enquo(respondent_weight))
-  comparisons <- if (of == "gaps") comparisons_of(design)
-  compared <- if (of == "gaps") compare_alike(design, comparisons)
-  tell_unrated(design, compared, comparisons)
-  answers <- (compared %||% design)$answers
+  used <- answers_of(design, of)
+  answers <- used$answers
   table <- table_of_answers(answers, design, ratings)
   table <- add_own_columns(table, ratings)
   table$stratum <- answers$stratum
@@ -85,7 +83,7 @@ rating_survey <- function(ratings,
     table <- widen_answers(table, answers, design)
   }
   if (!is.null(answers$comparable)) {
-    table <- add_contrast(table, answers, comparisons)
+    table <- add_contrast(table, answers, used$comparisons)
   }
   in_survey(table, variance, respondents_outside(table, design, ratings))
 }

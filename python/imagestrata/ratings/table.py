@@ -233,7 +233,7 @@ def _of_estimates(rows: pd.DataFrame, style: _Style) -> pd.DataFrame:
     further = by[1:] if wide else by
     stub = pd.DataFrame({"Item": [style.named(row.item, _shown(row)) for row in rows.itertuples()]})
     for name in further:
-        stub[style.named(name, _sentence(name))] = _values(rows, name, style)
+        stub[style.named(name, sentence(name))] = _values(rows, name, style)
     if "method" in rows and rows["method"].nunique() > 1:
         stub["Method"] = rows["method"]
     records = rows.to_dict("records")
@@ -291,7 +291,8 @@ def _ordered(column: pd.Series[Any]) -> list[Any]:
     return sorted(column.dropna().unique())
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """The text with a capital."""
     return text[:1].upper() + text[1:]
 
 

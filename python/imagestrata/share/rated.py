@@ -21,6 +21,7 @@ from ..ratings.table import (
     counts_in_words,
     groups_of,
     percent,
+    sentence,
 )
 
 _NEEDED = {"level", "item", "dimension", "estimate", "std_error", "n_ratings", "variance"}
@@ -44,7 +45,7 @@ def describe_rated(result: Any) -> list[str]:
     if gaps and "adjust" in result:
         adjusted = ADJUSTED[result["adjust"].iloc[0]]
         apart = "" if adjusted.endswith("not adjusted") else ", separately for items and dimensions"
-        text += f" {_sentence(adjusted)}{apart}."
+        text += f" {sentence(adjusted)}{apart}."
     return [text + counts_in_words(result, "Gaps" if gaps else "Means")]
 
 
@@ -80,15 +81,11 @@ def _weights(rows: pd.DataFrame) -> str:
         *([WHAT_COUNTS[weight]] if weight else []),
         *([f"respondents are weighted by {people}"] if people else []),
     ]
-    text = f" {_sentence('; '.join(parts))}." if parts else ""
-    return text + (f" {_sentence(ERRORS[variance])}." if variance else "")
+    text = f" {sentence('; '.join(parts))}." if parts else ""
+    return text + (f" {sentence(ERRORS[variance])}." if variance else "")
 
 
 def _intervals(level: float) -> str:
     if np.isnan(level):
         return ""
     return f" The {percent(level)}intervals are those of the t distribution."
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
