@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -56,7 +57,7 @@ class Rater:
         self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(link))
         begun = self.post(f"{address}/begin", {"id": query[3:] or None, "code": None})
         self.own = urljoin(address, begun["go"])
-        self.data = data_of(urllib.request.urlopen(self.own, timeout=30).read().decode())
+        self.data = data_of(ask(self.own).decode())
         self.code: str = self.data["remote"]["code"]
         self.n_sent = 0
 
@@ -64,13 +65,22 @@ class Rater:
         sent = json.dumps(content).encode()
         headers = {"Content-Type": "application/json", "Origin": self.origin}
         request = urllib.request.Request(address, sent, headers)
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.loads(reply.read())
+        return json.loads(ask(request))
 
     def answer(self, task: str, value: Any, sequence: str | None = None) -> Any:
         self.n_sent += sequence is None
         given = {"sequence": sequence or f"{self.n_sent:09d}-x", "task": task, "value": value}
         return self.post(f"{self.own}answers", given)
+
+
+def ask(request: str | urllib.request.Request) -> bytes:
+    """The body of a reply; a reply that breaks off is a lost connection, as in a browser."""
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            body: bytes = reply.read()
+    except http.client.HTTPException as error:
+        raise ConnectionError("the reply broke off") from error
+    return body
 
 
 def data_of(page: str) -> dict[str, Any]:

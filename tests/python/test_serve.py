@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,7 +29,7 @@ from imagestrata import (
 )
 from imagestrata.annotation.collecting.serve import addresses, check_choices
 from pages import wait_until
-from served import ITEMS, Rater, a_sample, exported, packets_of, rating
+from served import ITEMS, Rater, a_sample, ask, exported, packets_of, rating
 
 
 @pytest.fixture
@@ -221,6 +223,22 @@ def test_the_researcher_sees_how_far_it_is(folder, tab):
 # ---- kill -9 ----
 
 
+def test_a_reply_that_breaks_off_is_a_lost_connection():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def break_off() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 53\r\n\r\n")
+
+        thread = threading.Thread(target=break_off)
+        thread.start()
+        with pytest.raises(ConnectionError, match="broke off"):
+            ask(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        thread.join()
+
+
 def killed(server: Any) -> None:
     server._process.kill()
     server._process.wait()
@@ -281,7 +299,7 @@ def test_a_server_ends_with_the_process_that_started_it(folder):
     address = done.stdout.strip()
     for _ in range(200):
         try:
-            urllib.request.urlopen(address, timeout=5)
+            ask(address)
         except (urllib.error.URLError, ConnectionError):
             break
         time.sleep(0.05)
