@@ -1,0 +1,12 @@
+test_that("the citation names authors, title, year and version without a warning", {
+  file <- system.file("CITATION", package = "imagestrata")
+  about <- utils::packageDescription("imagestrata")
+  expect_no_warning(cited <- utils::readCitationFile(file, about))
+  expect_length(cited, 1)
+  expect_equal(cited$year, substr(about$Date, 1, 4))
+  words <- gsub("\\s+", " ", format(cited, style = "text"))
+  expect_match(words, "The imagestrata authors", fixed = TRUE)
+  expect_match(words, gsub("\\s+", " ", about$Title), fixed = TRUE)
+  expect_match(words, paste("Version", about$Version), fixed = TRUE)
+  expect_match(format(cited, style = "bibtex"), "The imagestrata authors", fixed = TRUE)
+})
