@@ -23,12 +23,20 @@
 #' photographs the interval of precision was twice as wide as with `"per_pair"`, and covered in 89%
 #' instead of 95%. Use it to look at every cluster; use `"per_image"` for a compromise.
 #'
+#' Plain random pairs, with `k = 1`, all have the same probability, n / (N (N - 1) / 2) of N images,
+#' so that unweighted measures describe all pairs, too. No pair is within or between clusters:
+#' `share_within`, `within` and `between` have no effect. Few random pairs belong together, and
+#' precision and recall are estimated from these few: of 554 pairs, 28 if one pair in twenty belongs
+#' together. Use it if you want no assumption about clusters, such as for the share of pairs that
+#' belong together.
+#'
 #' @param embeddings Embeddings, from [embed_images()], a numeric matrix of vectors of your own, a
 #'   row per image, or a list of these. With several encoders, pairs are drawn from a k-means of
 #'   each.
 #' @param n Number of pairs; the default is that of the paper.
-#' @param k Number of clusters of the k-means, less than the number of images. With `clusterings` or
-#'   `grid`, the k-means only orders the pairs between their clusters.
+#' @param k Number of clusters of the k-means, less than the number of images. With 1 there are no
+#'   clusters, and the pairs are a simple random sample of all pairs. With `clusterings` or `grid`,
+#'   the k-means only orders the pairs between their clusters.
 #' @param share_within Share of pairs whose images are in one cluster, in any of the clusterings. A
 #'   larger one makes weighted precision more precise and weighted recall less.
 #' @param within How pairs within clusters are divided among the clusters: `"per_pair"`, in
@@ -59,11 +67,14 @@
 #'     pair together: `"0 of 12, 1"` (nearest) to `"0 of 12, 4"`, `"1-3 of 12"`, ..., `"10-12 of
 #'     12"`.
 #'   - With `between = "random"` there is one stratum `"between"` or `"0 of 12"`.
+#'   - With `k = 1` there is one stratum `"all"`.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()
 #' embeddings <- embed_images(imagestrata_example("images"), "hog", progress = FALSE)
 #' sample_pairs(embeddings, n = 40, k = 5)
+#' # A simple random sample of all pairs:
+#' sample_pairs(embeddings, n = 40, k = 1)
 #' # To choose between the settings of a grid:
 #' sample_pairs(embeddings, n = 40, grid = list(k = c(5, 10)), progress = FALSE)
 sample_pairs <- function(embeddings,

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagestrata import Embeddings, ImagestrataError, cluster_images, sample_pairs
+from imagestrata import (
+    Embeddings,
+    ImagestrataError,
+    cluster_images,
+    next_pairs,
+    sample_pairs,
+    score_clustering,
+)
 from imagestrata.provenance import read_run
 from imagestrata.sampling.pair_strata import Cells, pair_strata
 from imagestrata.sampling.pairs import WITHIN, _allocate, check_pairs, draw_pairs
@@ -370,13 +377,65 @@ def test_the_id_of_a_pair_depends_on_its_images_alone():
         assert {row.image_a_x, row.image_b_x} == {row.image_a_y, row.image_b_y}
 
 
+def test_plain_random_pairs_have_one_stratum_and_one_probability():
+    drawn = sample_pairs(vectors(), 100, k=1)
+    assert (drawn["stratum"] == "all").all()
+    assert (drawn["N_h"] == 60 * 59 // 2).all()
+    assert (drawn["probability"] == 100 / (60 * 59 / 2)).all()
+    assert drawn["pair_id"].is_unique
+    every = sample_pairs(vectors(5), 10, k=1, seed=3)
+    found = {frozenset(pair) for pair in every[["image_a", "image_b"]].to_numpy()}
+    assert found == {frozenset(pair) for pair in combinations([f"i{i}" for i in range(5)], 2)}
+    assert (every["probability"] == 1).all()
+
+
+def test_plain_random_pairs_are_equally_probable():
+    counts = Counter(
+        frozenset(pair)
+        for seed in range(600)
+        for pair in sample_pairs(vectors(5), 4, k=1, seed=seed)[["image_a", "image_b"]].to_numpy()
+    )
+    # Each of the ten pairs is in 4 of 10 samples; a standard deviation is 12 of 600.
+    assert len(counts) == 10
+    assert all(abs(number - 240) < 48 for number in counts.values())
+
+
+def test_scores_of_plain_random_pairs_by_hand():
+    images = vectors().images.assign(cluster=np.repeat([1, 2, 3], 20))
+    judged = sample_pairs(vectors(), 300, k=1)
+    cluster = images.set_index("image_id")["cluster"]
+    same = judged["image_a"].map(cluster) == judged["image_b"].map(cluster)
+    half = judged["image_a"].str.removeprefix("i").astype(int) % 2 == 0
+    judged["judgement"] = (same & half).astype(int)
+    scores = score_clustering(images, judged).set_index(["measure", "weighting"])["estimate"]
+    assert scores["precision", "none"] == half[same].mean()
+    assert scores["precision", "design"] == pytest.approx(half[same].mean())
+    assert scores["recall", "none"] == scores["recall", "design"] == 1
+
+
+def test_what_has_no_effect_on_plain_random_pairs():
+    with pytest.raises(ImagestrataError, match="share_within=0.5 and within=.* have no effect"):
+        sample_pairs(vectors(10), n=2, k=1, share_within=0.5, within="per_image")
+    with pytest.raises(ImagestrataError, match="no effect with k=1: all pairs are one stratum"):
+        sample_pairs(vectors(10), n=2, k=1, between="random")
+    with pytest.raises(ImagestrataError, match="50 pairs were asked for, but 10 images have only"):
+        sample_pairs(vectors(10), n=50, k=1)
+    # With clusterings, k only orders the pairs between them.
+    two = vectors(10).images.assign(cluster=[1, 2] * 5)
+    assert "within" in set(sample_pairs(vectors(10), n=10, k=1, clusterings=two)["stratum"])
+    judged = sample_pairs(vectors(10), n=10, k=1).assign(judgement=1)
+    with pytest.raises(ImagestrataError, match="were not drawn from this clustering"):
+        next_pairs(judged, two)
+
+
 def test_bad_input():
     with pytest.raises(ImagestrataError, match="`k` must be smaller than the number of images"):
         sample_pairs(vectors(), k=60)
     with pytest.raises(ImagestrataError, match="within clusters were asked for, but there are"):
         sample_pairs(vectors(10), n=200, k=3)
     with pytest.raises(ImagestrataError, match=r"between clusters .* there are only 0"):
-        sample_pairs(vectors(10), n=2, k=1)
+        one = vectors(10).images.assign(cluster=1)
+        sample_pairs(vectors(10), n=2, clusterings=one, between="random")
     with pytest.raises(ImagestrataError, match="`share_within` must be between 0 and 1"):
         sample_pairs(vectors(), share_within=50)
     with pytest.raises(ImagestrataError, match="not an int"):

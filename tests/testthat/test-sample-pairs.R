@@ -82,3 +82,14 @@ test_that("pairs within are divided by cluster, and pairs between are drawn by n
     class = "imagestrata_error"
   )
 })
+
+test_that("plain random pairs are one stratum", {
+  skip_if_no_core()
+  pairs <- sample_pairs(toy_vectors(), n = 50, k = 1)
+  expect_equal(unique(pairs$stratum), "all")
+  expect_equal(unique(pairs$N_h), 60 * 59 / 2)
+  expect_equal(unique(pairs$probability), 50 / (60 * 59 / 2))
+  expect_error(sample_pairs(toy_vectors(), n = 50, k = 1, within = "per_cluster"), "no effect",
+    class = "imagestrata_error"
+  )
+})

@@ -220,7 +220,8 @@ HELP = {
     "sample_pairs.between": "How pairs between clusters are drawn: near (pairs of similar images "
     "more often) or random.",
     "sample_pairs.grid": "A JSON file with settings for `tune`: draw pairs for its clusterings.",
-    "sample_pairs.k": "The number of clusters of the k-means for strata.",
+    "sample_pairs.k": "The number of clusters of the k-means for strata; 1 for a simple "
+    "random sample of all pairs.",
     "sample_pairs.n": "The number of pairs.",
     "sample_pairs.within": "How pairs within clusters are divided among these: per_pair, per_image "
     "or per_cluster.",

@@ -18,10 +18,17 @@ from ..names import one_each
 from ..progress import Progress
 from ..provenance import Step, fingerprint, one_of, step_folder
 from ..tables import check_table, read_typed
-from ..validate import check_choice, check_float, check_int, check_seed, columns_of
+from ..validate import (
+    check_choice,
+    check_float,
+    check_idle,
+    check_int,
+    check_seed,
+    columns_of,
+)
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .pair_strata import Cells, is_apart, pair_strata
+from .pair_strata import Cells, is_apart, pair_strata, within_clusters
 
 if TYPE_CHECKING:
     from ..clustering.kmeans import Fit
@@ -74,8 +81,9 @@ def sample_pairs(
     n : int, default 554
         Number of pairs; the default is that of the paper.
     k : int, default 80
-        Number of clusters of the k-means, as in the paper. If ``clusterings`` or
-        ``grid`` is given, the k-means only orders the pairs between their clusters.
+        Number of clusters of the k-means, as in the paper. With 1 there are no clusters, and
+        the pairs are a simple random sample of all pairs. If ``clusterings`` or ``grid`` is
+        given, the k-means only orders the pairs between their clusters.
     share_within : float, default 0.3
         Share of the pairs whose images are in one cluster of any of the
         clusterings. The paper does not report this share. A larger one makes weighted
@@ -122,14 +130,15 @@ def sample_pairs(
         With several clusterings, strata are defined by the number of (different)
         clusterings that put the pair together: "0 of 12, 1" (nearest) to "0 of 12, 4",
         "1-3 of 12", ..., "10-12 of 12". With ``between="random"`` there is one stratum
-        "between" or "0 of 12".
+        "between" or "0 of 12". With ``k=1`` there is one stratum "all".
 
     Raises
     ------
     ImagestrataError
         If there are not more images than clusters, there are fewer pairs within or between
-        clusters than are to be drawn, clusterings have other images, or pairs within the
-        clusters of several clusterings are to be divided by image or by cluster.
+        clusters than are to be drawn, clusterings have other images, pairs within the
+        clusters of several clusterings are to be divided by image or by cluster, or an argument
+        has no effect with ``k=1``.
 
     Notes
     -----
@@ -152,6 +161,13 @@ def sample_pairs(
     large clusters have few judged pairs: on photographs its interval was twice as
     wide as with ``"per_pair"``, and covered in 89% instead of 95%. Use it to look at every
     cluster; use ``"per_image"`` for a compromise.
+
+    *Plain random pairs.* With ``k=1`` every pair has the same probability, n / (N (N - 1) / 2) of
+    N images, so that unweighted measures describe all pairs, too. No pair is within or between
+    clusters: ``share_within``, ``within`` and ``between`` have no effect. Few random pairs belong
+    together, and precision and recall are estimated from these few: of 554 pairs, 28 if one pair
+    in twenty belongs together. Use it if you want no assumption about clusters, such as for the
+    share of pairs that belong together.
 
     The id of a pair is computed from the ids of its images, independent of their sides,
     so that answers to other pairs are detected when they are read.
@@ -176,8 +192,17 @@ def sample_pairs(
     seed = check_seed(seed)
     encoders = named_embeddings(embeddings, missing)
     images = common_images(encoders)
-    settings: dict[str, Any] = {"n": n, "share_within": share_within, "seed": seed}
-    settings |= {"within": within, "between": between}
+    plain = k == 1 and clusterings is None and grid is None
+    settings: dict[str, Any] = {"n": n, "seed": seed}
+    if plain:
+        check_idle(
+            f"with {arg('k', 1)}: all pairs are one stratum",
+            share_within=(share_within, 0.3),
+            within=(within, WITHIN[0]),
+            between=(between, BETWEEN[0]),
+        )
+    else:
+        settings |= {"share_within": share_within, "within": within, "between": between}
     if between == "near" or (clusterings is None and grid is None):
         settings["k"] = k
     if clusterings is not None and grid is not None:
@@ -213,6 +238,9 @@ def sample_pairs(
     )
 
     def make() -> pd.DataFrame:
+        rng = np.random.default_rng([seed, 2])
+        if plain:
+            return _draw_plainly(images, n, rng)
         labels, cells, first = found, None, next(iter(encoders.values()))
         if grid is not None:
             fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
@@ -223,7 +251,6 @@ def sample_pairs(
             labels = [labels_on(images, one, fit) for one, fit in both]
         if between == "near":
             cells = cells_of(images, first, k, seed)
-        rng = np.random.default_rng([seed, 2])
         return draw_pairs(images, labels, n, share_within, rng, within=within, cells=cells)
 
     def counts(pairs: pd.DataFrame) -> dict[str, int]:
@@ -330,6 +357,18 @@ def draw_pairs(
     wanted = _allocate(sizes, n, round(n * share_within), {k: s.due for k, s in strata.items()})
     drawn = {name: strata[name].draw(number, rng) for name, number in wanted.items() if number}
     return pairs_table(images, drawn, sizes, rng)
+
+
+def _draw_plainly(images: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Draw a simple random sample of all pairs."""
+    everything = within_clusters(np.zeros(len(images), dtype=np.int64), "per_pair", n)["within"]
+    if n > everything.size:
+        raise ImagestrataError(
+            f"{plural(n, 'pair')} were asked for, but {plural(len(images), 'image')} have only "
+            f"{everything.size:,}.",
+            f"Draw fewer pairs with {arg('n')}.",
+        )
+    return pairs_table(images, {"all": everything.draw(n, rng)}, {"all": everything.size}, rng)
 
 
 def pairs_table(
