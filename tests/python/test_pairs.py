@@ -414,7 +414,7 @@ def test_scores_of_plain_random_pairs_by_hand():
 
 
 def test_what_has_no_effect_on_plain_random_pairs():
-    with pytest.raises(ImagestrataError, match="share_within=0.5 and within=.* have no effect"):
+    with pytest.raises(ImagestrataError, match=r"share_within=0.5 and within=.* have no effect"):
         sample_pairs(vectors(10), n=2, k=1, share_within=0.5, within="per_image")
     with pytest.raises(ImagestrataError, match="no effect with k=1: all pairs are one stratum"):
         sample_pairs(vectors(10), n=2, k=1, between="random")
