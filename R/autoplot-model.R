@@ -9,7 +9,8 @@
 #' @param ... For `"training"`: further models to draw beside this one, such as those of a grid. The
 #'   panels have the names of the arguments, or else show the settings in which the models differ.
 #' @param split For `"confusion"`: the images to use, `"test"`, `"val"`, `"train"` or `"fold"`. By
-#'   default `"test"`, or `"fold"`, the out-of-fold predictions, for a model with folds.
+#'   default `"test"`, or `"fold"`, the out-of-fold predictions, for a model with folds. A model
+#'   without test images shows `"val"`.
 #'
 #' @returns A ggplot.
 #' @family plots
@@ -245,11 +246,9 @@ scores_in_words <- function(scores) {
 }
 
 plot_confusion <- function(object, split) {
-  split <- check_string(
-    split %||% if (has_folds(object)) "fold" else "test", "split",
-    call = rlang::caller_env()
-  )
   confusion <- tidy(object, "confusion")
+  usual <- c(intersect(c("test", "fold"), confusion$split), "val")[1]
+  split <- check_string(split %||% usual, "split", call = rlang::caller_env())
   cells <- dplyr::filter(confusion, .data$split == .env$split)
   if (nrow(cells) == 0) {
     abort_imagestrata(

@@ -7,7 +7,8 @@
 #' @param out File in which Python's twin of the figure is also stored, in its original size: a name
 #'   that ends in `.png`, `.pdf` or `.svg`. (`ggsave()` stores the ggplot, in the size you want.)
 #' @param split The images to use: `"test"`, `"val"`, `"train"` or `"fold"`. By default `"test"`, or
-#'   `"fold"`, the out-of-fold predictions, for a model with folds.
+#'   `"fold"`, the out-of-fold predictions, for a model with folds. A model without test images
+#'   shows `"val"`.
 #' @param label The label whose mistakes are drawn. By default all labels.
 #' @param n_images Number of images per row.
 #' @inheritParams scan_images

@@ -281,6 +281,11 @@ class TestFigures:
         *words, note = [text.get_text() for text in drawn.axes[0].texts]
         assert words == ["red", "false positives\n2 of 3", "red", "false negatives\n1 of 2"]
         assert note.startswith("Rows: the label, the kind of mistake")
+        assert " ".join(note.split()).endswith("squares, of the validation images.")
+        # By default the validation images of a model that has no others.
+        assert [text.get_text() for text in plot_mistakes(wrong).axes[0].texts] == [*words, note]
+        with pytest.raises(ImagestrataError, match=r"no images in the split 'test'.\nTry split="):
+            plot_mistakes(wrong, split="test")
         with pytest.raises(ImagestrataError, match="no mistakes among the 2 images"):
             plot_mistakes(with_predictions(model, [1, 0], [0.9, 0.1]), split="val")
         with pytest.raises(ImagestrataError, match="`label` must be one of"):

@@ -24,8 +24,10 @@ test_that("models are called after the settings in which they differ, or as one 
 test_that("a confusion shows the split that was asked for, if the model looked at it", {
   shown <- ggplot2::layer_data(autoplot(toy_model(), "confusion", split = "train"), 2)
   expect_equal(sum(shown$label), 6)
+  without <- toy_model(splits = c("train", "val"))
+  expect_match(autoplot(without, "confusion")$labels$caption, "validation images")
   expect_snapshot(error = TRUE, {
-    autoplot(toy_model(splits = c("train", "val")), "confusion")
+    autoplot(without, "confusion", split = "test")
     autoplot(toy_model(), "scores", toy_model())
   })
 })

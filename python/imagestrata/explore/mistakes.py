@@ -11,7 +11,7 @@ from ..validate import check_choice, check_int
 from ..verbs import public
 from ..wording import quote
 from .tiles import MOST_ROWS, PictureRows, draw_tiles, shortened
-from .training import shown_split
+from .training import no_split, shown_images, shown_split
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,8 @@ def plot_mistakes(
     out : path, optional
         File for the figure, with a name that ends in .png, .pdf or .svg.
     split : {"test", "val", "train", "fold"}, optional
-        By default "test", or "fold", the out-of-fold predictions, for a model with folds.
+        By default "test", or "fold", the out-of-fold predictions, for a model with folds. A model
+        without test images shows "val".
     label : str, optional
         The label to show; by default all labels with mistakes.
     n_images : int, default 10
@@ -67,6 +68,8 @@ def mistake_rows(model: Any, *, split: str | None, label: str | None, n_images: 
     if label is not None:
         check_choice("label", label, model.labels)
     seen = model.predictions[model.predictions["split"] == split].dropna(subset="truth")
+    if seen.empty:
+        raise no_split(model, split)
     if label is not None:
         seen = seen[seen["label"] == label]
     wrong = seen[seen["truth"].astype(bool) != seen["decision"]]
@@ -90,7 +93,8 @@ def mistake_rows(model: Any, *, split: str | None, label: str | None, n_images: 
         words[row] = shortened(found["label"].iloc[0], 16), _about(found, seen)
     note = (
         "Rows: the label, the kind of mistake, and its number among the images on which it was "
-        "possible. Images: those about which the model was most certain, cropped to squares."
+        "possible. Images: those about which the model was most certain, cropped to squares, of "
+        f"the {shown_images(split)}."
     )
     return PictureRows(shown, "row", words, max(widest, _FEWEST), note)
 

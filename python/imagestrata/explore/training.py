@@ -98,7 +98,8 @@ def plot_confusion(
     out : path, optional
         Where to store the figure: a name ending in .png, .pdf or .svg.
     split : {"test", "val", "train", "fold"}, optional
-        By default "test", or "fold", the out-of-fold predictions, for a model with folds.
+        By default "test", or "fold", the out-of-fold predictions, for a model with folds. A model
+        without test images shows "val".
 
     Returns
     -------
@@ -143,9 +144,7 @@ def plot_confusion(
                 axes.set_title(label)
             axes.set_xlabel("Decision")
             axes.set_ylabel("Label")
-        counted = "images, by out-of-fold predictions"
-        if split != FOLD:
-            counted = f"{_SPLITS[split]} images"
+        counted = shown_images(split)
         empty = any((counts == 0).any() for _, counts in tables.values())
         note = write_note(
             drawn,
@@ -158,10 +157,16 @@ def plot_confusion(
 
 
 def shown_split(model: FineTunedModel, split: str | None) -> str:
-    """Return the split to draw: by default the test images, or the out-of-fold predictions."""
+    """Return the split to draw: by default the most honest one that the model has."""
     if split is None:
-        return "test" if model.folds is None else FOLD
+        known = set(model.predictions["split"])
+        return next((one for one in ("test", FOLD) if one in known), "val")
     return check_choice("split", split, (*SPLITS, FOLD))
+
+
+def shown_images(split: str) -> str:
+    """Return the images of a split, in words for a note."""
+    return "images, by out-of-fold predictions" if split == FOLD else f"{_SPLITS[split]} images"
 
 
 def no_split(model: FineTunedModel, split: str) -> ImagestrataError:
