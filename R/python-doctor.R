@@ -89,7 +89,7 @@ imagestrata_ready <- function(...) {
 }
 
 has_modules <- function(python) {
-  modules <- c("torch", "torchvision", "pandas", "pyarrow", "sklearn", "cv2", "imagehash")
+  modules <- c("torch", "torchvision", "pandas", "pyarrow", "sklearn", "cv2")
   code <- sprintf(
     "import importlib.util as u, sys; sys.exit(not all(map(u.find_spec, '%s'.split())))",
     paste(modules, collapse = " ")

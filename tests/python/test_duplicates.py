@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import imagehash
 import numpy as np
 import pandas as pd
 import pytest
@@ -187,6 +188,13 @@ def test_pixel_hash_knows_pixels_and_shape():
     assert pixel_hash(changed) != pixel_hash(tall)
     grey = picture.convert("L").convert("RGB")
     assert pixel_hash(grey.resize((64, 24))) != pixel_hash(grey.resize((24, 64)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_eye_hash_is_the_phash_of_imagehash(seed):
+    size = [(320, 240), (31, 500), (8, 8), (1, 1)][seed % 4]
+    for picture in (images.picture(seed, size), images.picture(seed, size).convert("L")):
+        assert f"{eye_hash(picture):016x}" == str(imagehash.phash(picture))
 
 
 @pytest.mark.parametrize("seed", range(5))

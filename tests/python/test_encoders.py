@@ -16,6 +16,7 @@ from torch import nn
 
 from imagestrata import ImagestrataError, MissingWeightsError, list_encoders
 from imagestrata.encoders import cnn, inference
+from imagestrata.encoders.hog import _shapes as shapes_of
 from imagestrata.encoders.network import input_square, whole_frame
 from imagestrata.encoders.registry import ENCODERS, NETWORK, make_encoder, restore_encoder
 from imagestrata.encoders.resize import RESIZE_MODES, resize
@@ -457,6 +458,29 @@ class TestHog:
         base = encoder.prepare(upright)
         for image in others.values():
             assert cosine(base, encoder.prepare(image)) < 0.9
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_shapes_are_those_of_scikit_image(self, seed: int) -> None:
+        """It sums in single precision, which costs digits."""
+        from skimage.feature import hog
+
+        grey = np.asarray(picture(seed).resize((128, 128)).convert("L"), dtype=np.float32) / 255
+        expected = hog(grey, orientations=9, pixels_per_cell=(32, 32), cells_per_block=(2, 2))
+        assert shapes_of(grey).dtype == expected.dtype
+        assert np.allclose(shapes_of(grey), expected, rtol=0, atol=1e-5)
+
+    def test_shapes_by_hand(self) -> None:
+        """Between dark and light halves, two columns of cells have gradients, in one direction.
+
+        A block has two or four such cells, which are equally strong.
+        """
+        grey = np.zeros((128, 128), dtype=np.float32)
+        grey[:, 64:] = 1
+        shapes = shapes_of(grey).reshape(3, 3, 2, 2, 9)
+        assert np.allclose(shapes[:, 0, :, 1, 0], np.sqrt(0.5), atol=1e-4)
+        assert np.allclose(shapes[:, 1, :, :, 0], 0.5, atol=1e-4)
+        assert np.allclose(shapes[:, 2, :, 0, 0], np.sqrt(0.5), atol=1e-4)
+        assert np.count_nonzero(shapes) == 3 * (2 + 4 + 2)
 
     def test_a_blank_picture_has_a_finite_vector(self) -> None:
         vector = make_encoder("hog").prepare(Image.new("RGB", (50, 50)))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import hog
 
 from .base import Encoder
 from .resize import decode_side, resize
@@ -64,18 +63,44 @@ class HogEncoder(Encoder):
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """Return the complete vector, since batches would gain nothing."""
         square = resize(image, self.settings["resize"], SIDE, SIDE)
-        shapes = hog(
-            np.asarray(square.convert("L"), dtype=np.float32) / 255,
-            orientations=DIRECTIONS,
-            pixels_per_cell=(CELL, CELL),
-            cells_per_block=(BLOCK, BLOCK),
-        )
-        parts = [_unit(shapes), COLOUR_WEIGHT * _unit(_colours(square))]
+        grey = np.asarray(square.convert("L"), dtype=np.float32) / np.float32(255)
+        parts = [_unit(_shapes(grey)), COLOUR_WEIGHT * _unit(_colours(square))]
         return np.concatenate(parts, dtype=np.float32)
 
     def encode(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         """Return the vectors of a batch, of shape (n, width)."""
         return np.stack(prepared)
+
+
+def _shapes(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return histograms of the directions of gradients.
+
+    Each cell has one histogram, weighted by the strength of gradients. Blocks of cells overlap.
+    Each block is scaled to length 1, cut at .2 and scaled again ("L2-Hys"). The numbers are those
+    of scikit-image's ``hog``, but for its sums in single precision.
+    """
+    down, across = np.zeros_like(grey), np.zeros_like(grey)
+    down[1:-1] = grey[2:] - grey[:-2]
+    across[:, 1:-1] = grey[:, 2:] - grey[:, :-2]
+    down, across = down.astype(np.float64), across.astype(np.float64)
+    degrees = np.rad2deg(np.arctan2(down, across)) % 180
+    direction = np.digitize(degrees, np.linspace(0, 180, DIRECTIONS + 1)) - 1
+    cells = SIDE // CELL
+    rows, columns = np.indices(grey.shape) // CELL
+    # A remainder can round to 180 degrees, which is in no bin.
+    at = (rows * cells + columns) * (DIRECTIONS + 1) + direction
+    n_bins = cells**2 * (DIRECTIONS + 1)
+    sums = np.bincount(at.ravel(), np.hypot(across, down).ravel(), minlength=n_bins)
+    cell_means = sums.reshape(cells, cells, DIRECTIONS + 1)[..., :DIRECTIONS] / CELL**2
+    windows = np.lib.stride_tricks.sliding_window_view(cell_means, (BLOCK, BLOCK), axis=(0, 1))
+    blocks = np.moveaxis(windows, 2, -1).reshape((cells - BLOCK + 1) ** 2, -1)
+    blocks = _scaled(np.minimum(_scaled(blocks), 0.2))
+    return blocks.astype(np.float32).ravel()
+
+
+def _scaled(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths = np.sqrt((blocks**2).sum(axis=1, keepdims=True) + 1e-10)
+    return np.asarray(blocks / lengths)
 
 
 def _colours(square: Image.Image) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ from ..wording import SAME_CALL, arg, quote, setting, verb
 
 _PACKAGES = (
     "imagestrata", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "torch", "torchvision",
-    "pillow", "pillow-heif", "opencv-python-headless", "scikit-image", "ImageHash", "safetensors",
+    "pillow", "pillow-heif", "opencv-python-headless", "safetensors",
     "umap-learn", "hdbscan",
 )  # fmt: skip
 
