@@ -19,6 +19,7 @@ from imagestrata import (
     read_ratings,
     sample_images,
 )
+from imagestrata.ratings.estimates import adjusted
 from test_golden import golden
 
 WEIGHTS = ["cluster", "corpus", "share", "none"]
@@ -518,6 +519,21 @@ def test_three_groups_per_cluster_and_adjustment():
         assert np.allclose(family["p_adjusted"].sort_values(), by_hand)
     plain = rating_gaps(ratings, weight="none", adjust="none")
     assert plain["p_adjusted"].equals(plain["p_value"])
+
+
+@pytest.mark.parametrize(("adjust", "method"), [("holm", "holm"), ("BH", "fdr_bh")])
+@pytest.mark.parametrize("seed", range(4))
+def test_adjusted_p_values_are_those_of_statsmodels(adjust, method, seed):
+    from statsmodels.stats.multitest import multipletests
+
+    rng = np.random.default_rng(seed)
+    p_values = pd.Series(rng.random(12) ** 3).round(2)  # with ties
+    p_values[[2, 7]] = np.nan  # no part of the family
+    known = p_values.notna()
+    expected = multipletests(p_values[known], method=method)[1]
+    found = adjusted(p_values, adjust)
+    assert np.allclose(found[known], expected)
+    assert found[~known].isna().all()
 
 
 def test_one_sided_comparisons_are_counted():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
 from ..errors import ImagestrataError, plural, warn
+from ..regression.glm import Counts, fit_glm
 from ..regression.sandwich import Sandwich
 from ..wording import arg, quote
 from .observations import WEIGHT, Group, Observations
@@ -261,22 +261,10 @@ def _design(side: Side, frame: pd.DataFrame, y: Array, options: Any) -> Any:
 def _glm(
     name: str, y: Array, x: Array, weight: Array, offset: Array, theta: float, start: Any = None
 ) -> tuple[Array, Array, float]:
-    import statsmodels.api as sm
-
-    if np.isfinite(theta):
-        family = sm.families.NegativeBinomial(alpha=1 / theta)
-    else:
-        family = sm.families.Poisson()
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            model = sm.GLM(y, x, family=family, offset=offset, freq_weights=weight)
-            fitted = model.fit(start_params=start, maxiter=200, tol=1e-11, rtol=1e-12)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        raise _unfitted(name, str(error)) from None
-    if not fitted.converged or not np.isfinite(fitted.params).all():
+    found = fit_glm(y, x, Counts(theta), offset=offset, weight=weight, start=start)
+    if not found.converged or not np.isfinite(found.coef).all():
         raise _unfitted(name, "the algorithm did not converge")
-    return np.asarray(fitted.params), np.asarray(fitted.mu), float(fitted.deviance)
+    return found.coef, found.fitted, found.deviance
 
 
 def _negative_binomial(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural, warn
@@ -22,8 +23,8 @@ from .totals import Array, image_distances, scores_of, summed
 #: Units that count as drawn at random.
 VARIANCES = ("two-way", "respondent", "image")
 
-#: Adjustments of p values -> their names in statsmodels.
-ADJUSTMENTS = {"holm": "holm", "BH": "fdr_bh", "none": None}
+#: Adjustments of p values.
+ADJUSTMENTS = ("holm", "BH", "none")
 
 
 @public
@@ -768,15 +769,24 @@ def _with_interval(
 
 def adjusted(p_values: pd.Series[float], adjust: str) -> pd.Series[float]:
     """P values of one family, adjusted; missing ones are no part of it."""
-    from statsmodels.stats.multitest import multipletests
+    from scipy import stats
 
-    method = ADJUSTMENTS[adjust]
     known = p_values.notna()
-    if method is None or not known.any():
+    if adjust == "none" or not known.any():
         return p_values
     found = p_values.copy()
-    found[known] = multipletests(p_values[known], method=method)[1]
+    values = np.asarray(p_values[known], np.float64)
+    found[known] = stats.false_discovery_control(values) if adjust == "BH" else _holm(values)
     return found
+
+
+def _holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest of n p values times n, the next one times n - 1, ..., never decreasing."""
+    order = np.argsort(p_values)
+    scaled = p_values[order] * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty_like(p_values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return adjusted
 
 
 def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:

@@ -190,9 +190,9 @@ def response_weights(
 
 def _probability(asks: pd.DataFrame, formula: Any) -> Array:
     import patsy
-    import statsmodels.api as sm
 
     from ..regression.formula import names_in
+    from ..regression.glm import Binary, fit_glm
     from ..regression.matrix import ModelMatrix, prepare_covariates
 
     if not isinstance(formula, str) or not formula.strip().startswith("~"):
@@ -222,13 +222,10 @@ def _probability(asks: pd.DataFrame, formula: Any) -> Array:
             )
     data = prepare_covariates({name: asks[name] for name in needed}, len(asks), "respondent")
     x = ModelMatrix(data, right, patsy.EvalEnvironment([{}]), "respondent").x
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit = sm.GLM(asks["rated"].to_numpy(float), x, family=sm.families.Binomial()).fit(tol=1e-12)
+    fit = fit_glm(asks["rated"].to_numpy(float), np.asarray(x), Binary())
     if not fit.converged:
         warn("The model of answers did not converge: use fewer covariates.")
-    fitted: Array = np.asarray(fit.fittedvalues)
-    return fitted
+    return fit.fitted
 
 
 def _scaled(asks: pd.DataFrame, by: list[str]) -> Array:

@@ -123,7 +123,7 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
 
 
 def _of_results(results: Any) -> str:
-    # Models of posts import statsmodels and patsy, which takes a second.
+    # Models of posts import patsy, which takes time.
     from .posts import describe_results
 
     return describe_results(results)
