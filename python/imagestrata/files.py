@@ -15,6 +15,7 @@ import json
 import os
 import re
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +41,38 @@ _GUARD = re.compile(r"^'(?=['\"]*[=+\-@\t\r\n＝＋－＠])|(?<=[;|\t\r\n])'(?=[
 #: Numbered parts that stand in one folder.
 PARTS_PER_FOLDER = 10_000
 
+#: Names that are devices on Windows, whatever their ending.
+_DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{i}" for port in ("com", "lpt") for i in range(10)),
+}
+
 _NUMBERED = re.compile(r"part-(\d{5,})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def check_portable(names: Iterable[str]) -> None:
+    """Refuse names of files that some systems do not have, or take for the same file.
+
+    Windows and macOS ignore capitals, and macOS ignores how accents are written.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = unicodedata.normalize("NFC", name).casefold()
+        if folded.rpartition("/")[2].partition(".")[0] in _DEVICES:
+            raise ImagestrataError(
+                f"{quote(name)} cannot be a file on Windows, where it is the name of a device.",
+                "Use another id.",
+            )
+        other = seen.setdefault(folded, name)
+        if other != name:
+            raise ImagestrataError(
+                f"{quote(other)} and {quote(name)} are one file on systems that ignore capitals.",
+                "Use ids that differ in more than capitals.",
+            )
 
 
 def make_folder(path: str | os.PathLike[str], name: str = "out") -> Path:

@@ -16,6 +16,7 @@ import pandas as pd
 from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural, warn
 from ..files import (
+    check_portable,
     is_half_written,
     make_folder,
     read_json,
@@ -253,6 +254,7 @@ def _write_folder(folder: Path, files: Files, to: str, form: Form) -> None:
     The list of files is written first, so that an interrupted export can be removed as well.
     """
     files = dict(files)
+    check_portable(files)
     earlier = _names(_manifest(folder), folder)
     remove_half_written(folder)
     write_json(folder / _MANIFEST, {"unfinished": True, "files": sorted({*earlier, *files})})

@@ -121,7 +121,8 @@ class Form:
         files, rows = {}, []
         for name, tasks in self.tasks.groupby(self.sheets, sort=False):
             file = f"{name}{ending}"
-            if not str(name).replace("-", "").replace("_", "").isalnum():
+            plain = str(name).replace("-", "").replace("_", "").isalnum()
+            if not plain or file.casefold() == "packets.csv":  # the table of all
                 raise ImagestrataError(
                     f"Files have the names of packets, and {quote(name)} is not a valid file name.",
                     "Packet ids can contain letters, digits, '_' and '-'.",
