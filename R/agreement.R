@@ -1,7 +1,8 @@
 #' Measure agreement between annotators
 #'
 #' @param answers Judged pairs, from [read_pairs()], or a data frame with the columns `pair_id`,
-#'   `annotator` and `judgement` (a number), one row per judgement. Or labels, from [read_labels()],
+#'   `annotator` and `judgement` (a number), one row per judgement, and with several questions the
+#'   column `question`. Or labels, from [read_labels()],
 #'   or a data frame with the columns `image_id`, `code`, `label` and `annotator`. Not every
 #'   annotator needs to have judged every pair, or labelled every image.
 #' @param level Level of measurement for Krippendorff's alpha: answers are categories
@@ -29,8 +30,9 @@
 #' and the same annotators.
 #'
 #' @returns A tibble with one row per measure: `measure`, `annotators` (the two annotators, or
-#'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). For
-#'   labels, these rows for each `code`, and `n_images` instead of `n_pairs`. Measures are:
+#'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). With
+#'   several questions, these rows for each `question`; a warning names those to which no pair has
+#'   two answers. For labels, these rows for each `code`, and `n_images` instead of `n_pairs`. Measures are:
 #'
 #'   - `percent_agreement` (as a share) and `cohen_kappa`, for each two annotators, and the mean
 #'     over them (`"all"`). The mean is that of the kappas that are defined; a warning counts the

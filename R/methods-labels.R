@@ -72,8 +72,8 @@ describe_consensus <- function(x) {
 
 describe_agreement <- function(x) {
   rows <- x[startsWith(x$measure, "krippendorff_alpha") & !is.na(x$estimate), ]
-  of_codes <- "code" %in% names(x)
-  rows <- if (of_codes) rows[!duplicated(rows$code), ] else utils::head(rows, 1)
+  by <- intersect(c("code", "question"), names(x))
+  rows <- if (length(by) > 0) rows[!duplicated(rows[[by[1]]]), ] else utils::head(rows, 1)
   if (nrow(rows) == 0) {
     return("Agreement between annotators could not be measured.")
   }
@@ -81,7 +81,7 @@ describe_agreement <- function(x) {
   said <- sprintf(
     "%.2f (%.2f to %.2f; %s)%s", rows$estimate, rows$conf.low, rows$conf.high,
     sub("krippendorff_alpha_", "", rows$measure, fixed = TRUE),
-    if (of_codes) paste0(" for ", rows$code) else ""
+    if (length(by) > 0) paste0(" for ", rows[[by[1]]]) else ""
   )
   n <- range(rows[[paste0("n_", unit, "s")]])
   paste0(

@@ -29,7 +29,7 @@
 #'   with the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per
 #'   image.
 #' @param truth Pairs with one `judgement` each, from 0 to 2, as [read_pairs()] or [consensus()]
-#'   return them; pairs without a judgement are left out, and the other pairs of their stratum
+#'   return them, with several questions one of each `question`; pairs without a judgement are left out, and the other pairs of their stratum
 #'   represent them. Or true classes, as in [compare_clusterings()]: labels in the order of the
 #'   images, a data frame with `image_id` and `label`, or the name of a column of the clustering;
 #'   images without a label are left out. Or nothing, with `embeddings`.
@@ -60,7 +60,8 @@
 #'
 #' @returns A tibble with one row per measure: `measure` and `estimate`.
 #'
-#'   - By pairs: a row per measure and weighting, with `weighting` (`"none"` or `"design"`),
+#'   - By pairs: a row per measure and weighting, and with several questions for each `question`,
+#'     with `weighting` (`"none"` or `"design"`),
 #'     `conf.low`, `conf.high`, `n_pairs` (judged pairs that are used), `n_residual` (pairs with a
 #'     residual image, used or not) and `n_missing` (pairs with an image that is not in the
 #'     clustering, which are not used).

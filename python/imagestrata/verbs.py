@@ -94,6 +94,7 @@ TAKES = {
     "judged": ("judgements",),
     "keywords": ("keywords",),
     "linked": ("linked posts",),
+    "meeting": ("judgements", "labels"),
     "packets": ("packets",),
     "pairs": ("pairs", "judgements"),
     "points": ("points",),

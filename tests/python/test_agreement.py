@@ -255,6 +255,66 @@ def test_consensus_by_hand():
     assert mean["judgement"].tolist() == pytest.approx([2 / 3, 0, 1, 0.5, 2])
 
 
+def test_each_question_is_measured_by_itself():
+    rng = np.random.default_rng(4)
+    matrices = {"things": rng.integers(0, 2, (40, 2)), "ideas": rng.integers(0, 3, (30, 3))}
+    parts = {name: judged(matrix) for name, matrix in matrices.items()}
+    table = pd.concat([part.assign(question=name) for name, part in parts.items()])
+    found = agreement(table.sample(frac=1, random_state=1), n_boot=50)
+    assert found.columns[0] == "question"
+    for name, part in parts.items():
+        alone = agreement(part, n_boot=50)
+        its = found[found["question"] == name].drop(columns="question").reset_index(drop=True)
+        pd.testing.assert_frame_equal(its, alone)
+    single = pd.concat([table, parts["things"][:9].assign(question="moods")])
+    with pytest.warns(UserWarning, match="1 question is left out: moods"):
+        pd.testing.assert_frame_equal(
+            agreement(single, n_boot=50).sort_values(["question", "measure"], ignore_index=True),
+            found.sort_values(["question", "measure"], ignore_index=True),
+        )
+    with pytest.raises(ImagestrataError, match="No question has judgements of a pair by two"):
+        agreement(
+            pd.concat([
+                parts["things"][:9].assign(question="moods"),
+                parts["things"][:9].assign(question="styles", annotator="b"),
+            ])
+        )  # fmt: skip
+    with pytest.raises(ImagestrataError, match="80 of 170 judgements have no name of a question"):
+        agreement(table.assign(question=table["question"].replace("things", None)))
+    with pytest.raises(ImagestrataError, match=r"repeated: .* more than once") as caught:
+        agreement(pd.concat([table, table.head(1)]))
+    assert caught.value.hint == "Keep one judgement per annotator, pair and question."
+
+
+def test_consensus_of_each_question_and_a_meeting():
+    nan = float("nan")
+    one, other = judged([[1, 1, 0], [0, 1, nan]]), judged([[0, 0, 0], [1, 0, 0]])
+    table = pd.concat([one.assign(question="things"), other.assign(question="ideas")])
+    table = table.sort_values("pair_id", kind="stable", ignore_index=True)
+    with pytest.warns(UserWarning, match="1 of 4 judgements are undecided: their annotators tie"):
+        decided = consensus(table)
+    assert decided.to_numpy().tolist()[:2] == [["p0", "things", 1, 3], ["p0", "ideas", 0, 3]]
+    assert decided["n_annotators"].tolist() == [3, 3, 2, 3]
+    assert np.isnan(decided["judgement"][2])
+    disputed = pd.DataFrame(decided.attrs["disputed"])
+    # Two who disagree, then two of three pairs of annotators.
+    first = disputed.drop_duplicates(["pair_id", "question"])
+    assert first[["pair_id", "question"]].to_numpy().tolist() == [
+        ["p1", "things"], ["p0", "things"], ["p1", "ideas"],
+    ]  # fmt: skip
+    assert first["disagreement"].tolist() == pytest.approx([1, 2 / 3, 2 / 3])
+
+    met = pd.DataFrame(
+        {"pair_id": ["p1", "p0"], "question": "things", "annotator": "us", "judgement": [1, 0]}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        final = consensus(table, "all", meeting=pd.concat([met, met[:1].assign(question="ideas")]))
+    assert final["judgement"].tolist() == [0, 0, 1, 1]
+    assert final["n_annotators"].tolist() == [3, 3, 2, 3]
+    assert final.attrs["disputed"] == []
+
+
 def test_bad_input():
     one = judged([[1, 0], [0, 0], [1, 1]])
     with pytest.raises(ImagestrataError, match="All judgements \\(3\\) are by one annotator, 'a'"):

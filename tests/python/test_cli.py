@@ -53,7 +53,7 @@ FILLED = {
     "fine-tune": {"images", "out"},
     "propose": {"by", "clustering", "keywords", "out", "api_key", "model"},
     "labels": {"disputed", "out", "sample"},
-    "read-labels": {"answers", "files"},
+    "read-labels": {"answers", "files", "meeting"},
     "gallery": {
         "clustering",
         "out",
@@ -106,7 +106,8 @@ FILLED = {
 #: Filled for one of several verbs of a command.
 FOR_ONE = {("run", "cluster_images", "encoder"), ("run", "cluster_images", "weights"),
            ("tag", "Rekognition", "min_confidence"), ("tag", "ModelServer", "price"),
-           ("tag", "ModelServer", "timeout")}  # fmt: skip
+           ("tag", "ModelServer", "timeout"), ("score", "read_pairs", "questions"),
+           ("tune", "read_pairs", "questions")}  # fmt: skip
 
 
 def every_argument():

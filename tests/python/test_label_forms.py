@@ -333,6 +333,15 @@ def test_a_meeting_sees_what_everybody_said(sample, tmp_path):
     data = data_of(meeting / "coder-1.html")
     assert [image["id"] for image in data["images"]] == [ids[0]]
     assert data["images"][0]["facts"] == [["protest", "anna: yes (unclear); bo: no"]]
+    met = labels[labels["annotator"] == "bo"].assign(annotator="meeting")
+    decided = consensus(labels, "all", meeting=met[met["image_id"] == ids[0]])
+    assert decided["label"].isna().sum() == 0 and decided.attrs["disputed"] == []
+    assert decided.loc[decided["image_id"] == ids[0], "label"].tolist() == ["0"]
+    assert decided["n_annotators"].tolist() == [2] * len(decided)
+    with pytest.raises(ImagestrataError, match="has several answers to 1 image"):
+        consensus(labels, meeting=pd.concat([met, met.head(1).assign(annotator="anna")]))
+    with pytest.raises(ImagestrataError, match="about images and codes that nobody"):
+        consensus(labels, meeting=met.assign(code="crowd"))
     agreed = labels[labels["annotator"] == "anna"]
     with pytest.raises(ImagestrataError, match="Annotators disagree on none"):
         export_labels(sample, tmp_path / "m", ["protest"], disputed=agreed, progress=False)

@@ -87,6 +87,9 @@ def test_both_languages_say_the_same():
             code=["protest", "protest", "anger"], n_images=[10, 10, 9]
         ),
         "pairs": pd.DataFrame(alpha).assign(n_pairs=1200),
+        "questions": pd.DataFrame(alpha).assign(
+            question=["things", "things", "ideas"], n_pairs=[10, 10, 9]
+        ),
         "folds": predicted,
         "other": predicted.assign(code="protest", label="1", split=None),
         **shares(),

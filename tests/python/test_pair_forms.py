@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from clusterings import content_id, draw_images
-from imagestrata import ImagestrataError, export_pairs, read_pairs
+from imagestrata import ImagestrataError, consensus, export_pairs, read_pairs
 from imagestrata.sampling.pairs import draw_pairs
 from pages import begin, downloaded, wait_until
 
@@ -102,11 +102,11 @@ def test_tables_and_tasks(pairs, tmp_path):
 
 @pytest.mark.parametrize(("graded", "words"), [(False, 2), (True, 3)])
 def test_the_labelling_configuration_is_proper(pairs, tmp_path, graded, words):
-    given = {"graded": graded, "question": 'Same "topic" & <kind>?', "warning": "<b>"}
+    given = {"graded": graded, "questions": 'Same "topic" & <kind>?', "warning": "<b>"}
     export(pairs, tmp_path / "t.json", to="labelstudio", base_url="https://x", **given)
     view = ElementTree.parse(tmp_path / "t-config.xml").getroot()
     texts = [header.get("value") for header in view.iter("Header")]
-    assert texts == [given["warning"], given["question"]]
+    assert texts == [given["warning"], given["questions"]]
     assert [image.get("name") for image in view.iter("Image")] == ["left", "right"]
     choices = view.find("Choices")
     assert choices.get("name") == "judgement"
@@ -323,6 +323,205 @@ def test_mistakes_on_the_way_back(pairs, tmp_path):
         read_pairs(stored(tmp_path, "b.csv", good), pairs.assign(image_b=twice))
 
 
+# ---- several questions ----
+
+QUESTIONS = {"denotative": "Same <things>?", "connotative": "Same idea?"}
+
+
+def answers_to(pairs: pd.DataFrame, annotator: str = "anna", **named: Any) -> pd.DataFrame:
+    """A row per pair and question: pairs within show the same, and all express the same."""
+    same = {"denotative": (pairs["stratum"] == "within").astype(int), "connotative": 1} | named
+    wide = pairs[["pair_id"]].assign(annotator=annotator, **same)
+    return wide.melt(["pair_id", "annotator"], [*same], "question", "judgement")
+
+
+def test_every_tool_asks_all_questions(pairs, tmp_path):
+    data = data_of(export(pairs, tmp_path / "a.html", questions=QUESTIONS))
+    assert data["questions"] == [{"name": name, "text": text} for name, text in QUESTIONS.items()]
+    assert "asked" not in data and "said" not in data
+    key = pd.read_csv(tmp_path / "a-key.csv")
+    assert key.columns.tolist() == [*pairs.columns, *QUESTIONS]
+    assert {json.loads(one)["question"] for one in key["denotative"]} == {"Same <things>?"}
+    assert data["key"] != data_of(export(pairs, tmp_path / "b.html"))["key"]
+
+    table = pd.read_csv(export(pairs, tmp_path / "c.csv", to="csv", questions=QUESTIONS))
+    assert table.columns[-3:].tolist() == ["annotator", *QUESTIONS]
+    export(pairs, tmp_path / "t.json", to="labelstudio", base_url="https://x", questions=QUESTIONS)
+    view = ElementTree.parse(tmp_path / "t-config.xml").getroot()
+    texts = [header.get("value") for header in view.iter("Header")]
+    assert texts == ["2 questions about each pair of images", *QUESTIONS.values()]
+    assert [choices.get("name") for choices in view.iter("Choices")] == [*QUESTIONS]
+    assert {choices.get("required") for choices in view.iter("Choices")} == {"true"}
+    # One question with a name is asked like one without.
+    one = export(pairs, tmp_path / "d.html", questions={"idea": "Same idea?"}).read_text()
+    assert one.count("Same idea?</") == 2  # before the first pair, and above each
+
+
+def test_answers_to_several_questions_are_read_from_every_tool(pairs, tmp_path):
+    given = answers_to(pairs)
+    export(pairs, tmp_path / "page.html", questions=QUESTIONS)
+    file = stored(tmp_path, "anna.csv", given.sample(frac=1, random_state=2))
+    table = read_pairs(file, tmp_path / "page.html")
+    added = ["annotator", "question", "judgement"]
+    assert table.columns.tolist() == [*pairs.columns, *added]
+    assert table["pair_id"].tolist() == np.repeat(pairs["pair_id"], 2).tolist()
+    assert table["question"].tolist() == [*QUESTIONS] * 6
+    within = table["stratum"] == "within"
+    is_idea = table["question"] == "connotative"
+    assert (table["judgement"] == (within | is_idea)).all()
+    # Files name their questions themselves; the order is that of the files.
+    again = read_pairs(file, pairs).sort_values(["pair_id", "question"], ignore_index=True)
+    pd.testing.assert_frame_equal(
+        again, table.sort_values(["pair_id", "question"], ignore_index=True), check_dtype=False
+    )
+
+    sheet = export(pairs, tmp_path / "sheet.csv", to="csv", questions=QUESTIONS)
+    filled = pd.read_csv(sheet, dtype=str)
+    wide = given.pivot(index="pair_id", columns="question", values="judgement")
+    for name in QUESTIONS:
+        filled[name] = filled["pair_id"].map(wide[name].map({0: "different", 1: "same"}))
+    filled["annotator"] = "anna"
+    back = stored(tmp_path, "back.csv", filled)
+    # The export itself leads to its key, which has strata and questions.
+    pd.testing.assert_frame_equal(read_pairs(back, sheet), table, check_dtype=False)
+    named = read_pairs(back, pairs, questions=QUESTIONS)
+    pd.testing.assert_frame_equal(named, table, check_dtype=False)
+
+    tasks = [
+        {"pair_id": pair, "annotator": "anna", **{name: int(row[name]) for name in QUESTIONS}}
+        for pair, row in wide.iterrows()
+    ]
+    (tmp_path / "studio.json").write_text(json.dumps(tasks))
+    found = read_pairs(tmp_path / "studio.json", tmp_path / "page.html")
+    pd.testing.assert_frame_equal(found, table, check_dtype=False)
+
+
+def test_gaps_and_mistakes_in_answers_to_several_questions(pairs, tmp_path):
+    export(pairs, tmp_path / "page.html", questions=QUESTIONS)
+    given = answers_to(pairs)
+    half = given[(given["question"] == "denotative") | (given["pair_id"] == given["pair_id"][0])]
+    with pytest.warns(
+        UserWarning, match="5 of 6 judged pairs have no judgement of the question 'connotative'"
+    ):
+        assert len(read_pairs(half, tmp_path / "page.html")) == 7
+    with pytest.raises(ImagestrataError, match="12 of 12 judgements are of other questions than"):
+        read_pairs(given.assign(question="other"), tmp_path / "page.html")
+    with pytest.raises(ImagestrataError, match="lacks the column 'question'"):
+        read_pairs(answers(pairs), tmp_path / "page.html")
+    twice = pd.concat([given, given.head(1).assign(judgement=1 - given["judgement"][0])])
+    with pytest.raises(ImagestrataError, match="1 pair has contradictory judgements"):
+        read_pairs(twice, tmp_path / "page.html")
+    plain = stored(tmp_path, "plain.csv", answers(pairs, "ben"))
+    with pytest.raises(ImagestrataError, match=r"plain.csv' lacks the column 'question'"):
+        read_pairs([stored(tmp_path, "a.csv", given), plain], pairs)
+    for wrong, said in (
+        (["a", "b"], "must be the text of one question, or several texts with names"),
+        ({}, "must be the text of one question"),
+        ({"a": 1}, "must be the text of one question"),
+        ({"stratum": "Same?"}, "'stratum' cannot be the name of a question"),
+        ({"judgement": "Same?"}, "'judgement' cannot be the name of a question"),
+        ({"a; b": "Same?"}, "must not contain semicolons"),
+    ):
+        with pytest.raises(ImagestrataError, match=said):
+            export(pairs, tmp_path / "x.html", questions=wrong)
+
+
+def test_disputed_pairs_go_to_a_meeting(pairs, tmp_path):
+    ids = pairs["pair_id"]
+    anna = answers_to(pairs, "anna", denotative=[1, 1, 0, 0, 0, 0], connotative=1)
+    ben = answers_to(pairs, "ben", denotative=[1, 0, 0, 0, 0, 0], connotative=[1, 1, 1, 0, 1, 1])
+    carla = answers_to(
+        pairs, "carla", denotative=[1, 0, 0, 0, 0, 0], connotative=[1, 1, 1, 0, 1, 0]
+    )
+    judged = read_pairs(pd.concat([anna, ben, carla]), pairs)
+    decided = consensus(judged)
+    assert decided["question"].tolist() == [*QUESTIONS] * 6
+    assert decided["n_annotators"].eq(3).all()
+    disputed = pd.DataFrame(decided.attrs["disputed"])
+    # Two of three pairs of annotators differ in each, so that the order is that of the pairs.
+    about = disputed.drop_duplicates(["pair_id", "question"])
+    assert about["pair_id"].tolist() == [ids[1], ids[3], ids[5]]
+    assert about["question"].tolist() == ["denotative", "connotative", "connotative"]
+    assert disputed["disagreement"].tolist() == pytest.approx([2 / 3] * 9)
+    assert disputed["annotator"].tolist() == ["anna", "ben", "carla"] * 3
+    last = ["annotator", "question", "judgement", "disagreement"]
+    assert disputed.columns.tolist() == [*pairs.columns, *last]
+
+    meet = export(pairs, tmp_path / "meet.html", questions=QUESTIONS, disputed=judged)
+    data = data_of(meet)
+    assert [pair for pair, *_ in data["pairs"]] == [ids[1], ids[3], ids[5]]
+    assert data["asked"] == [[0], [1], [1]]
+    assert data["said"][0] == ["anna: same; ben: different; carla: different", ""]
+    assert data["said"][2] == ["", "anna: same; ben: same; carla: different"]
+    again = data_of(export(disputed, tmp_path / "again.html", questions=QUESTIONS))
+    assert again["pairs"] == data["pairs"] and again["asked"] == data["asked"]
+    assert "said" not in again  # earlier answers are shown only with `disputed`
+    key = pd.read_csv(tmp_path / "meet-key.csv")
+    assert key.columns.tolist() == [*pairs.columns, *QUESTIONS]
+    assert key["denotative"].notna().tolist() == [True, False, False]
+
+    sheet = export(disputed, tmp_path / "meet.csv", to="csv", questions=QUESTIONS)
+    filled = pd.read_csv(sheet, dtype=str)
+    assert filled["questions"].tolist() == ["denotative", "connotative", "connotative"]
+    filled["annotator"] = "meeting"
+    filled.loc[0, "denotative"], filled.loc[[1, 2], "connotative"] = "same", ["same", "different"]
+    meeting = read_pairs(stored(tmp_path, "met.csv", filled), sheet)  # no warning of gaps
+    final = consensus(judged, meeting=meeting)
+    assert final.attrs["disputed"] == []
+    changed = final["judgement"] != decided["judgement"]
+    assert final.loc[changed, ["pair_id", "question"]].to_numpy().tolist() == [
+        [ids[1], "denotative"], [ids[3], "connotative"], [ids[5], "connotative"],
+    ]  # fmt: skip
+    assert final.loc[changed, "judgement"].tolist() == [1, 1, 0]
+    assert (final["n_annotators"] == 3).all()
+
+    first = meeting.head(1)
+    assert len(consensus(judged, meeting=first).attrs["disputed"]) == 6
+    with pytest.raises(ImagestrataError, match="has several answers to 1 pair"):
+        consensus(judged, meeting=pd.concat([first, first.assign(annotator="ben")]))
+    with pytest.raises(ImagestrataError, match="1 of 1 answer of the meeting are about pairs and"):
+        consensus(judged, meeting=first.assign(pair_id="p0"))
+    with pytest.raises(ImagestrataError, match="must both have the column 'question'"):
+        consensus(judged, meeting=first.drop(columns="question"))
+    with pytest.raises(ImagestrataError, match=r"`disputed` shows .* never leave a server"):
+        export(pairs, tmp_path / "s", to="server", questions=QUESTIONS, disputed=judged)
+    with pytest.raises(ImagestrataError, match="'denotative', which is not among `questions`"):
+        export(pairs, tmp_path / "s.html", disputed=judged)
+    with pytest.raises(ImagestrataError, match="agree on all pairs"):
+        alike = pd.concat([anna, anna.assign(annotator="ben")])
+        export(pairs, tmp_path / "s.html", questions=QUESTIONS, disputed=alike)
+    with pytest.raises(ImagestrataError, match="3 of 3 disputed pairs are not among `pairs`"):
+        export(pairs.head(1), tmp_path / "s.html", questions=QUESTIONS, disputed=judged)
+
+
+def test_disputes_about_one_plain_question(pairs, tmp_path):
+    grades = {"anna": [0, 0, 1, 2, 2, 0], "ben": [0, 1, 1, 0, 2, 1], "carla": [0, 1, 1, 0, 2, 2]}
+    judged = read_pairs(
+        pd.concat([answers(pairs, who, judgement=given) for who, given in grades.items()]),
+        pairs,
+        graded=True,
+    )
+    with pytest.warns(UserWarning, match="1 of 6 pairs are undecided: their annotators tie"):
+        disputed = pd.DataFrame(consensus(judged).attrs["disputed"])
+    # Mean squared differences by hand: (4 + 4 + 0) / 3, (1 + 4 + 1) / 3, (1 + 1 + 0) / 3.
+    ids = pairs["pair_id"]
+    assert disputed["pair_id"].unique().tolist() == [ids[3], ids[5], ids[1]]
+    assert disputed["disagreement"].tolist() == pytest.approx(np.repeat([8 / 3, 2, 2 / 3], 3))
+    page = export(pairs, tmp_path / "meet.html", graded=True, disputed=judged)
+    data = data_of(page)
+    assert [pair for pair, *_ in data["pairs"]] == [ids[3], ids[5], ids[1]]
+    assert data["said"][0] == ["anna: closely related; ben: unrelated; carla: unrelated"]
+    assert "questions" not in data and "asked" not in data
+    met = read_pairs(
+        pd.DataFrame({"pair_id": ids[[3, 5, 1]], "annotator": "meeting", "judgement": [1, 1, 0]}),
+        page,
+        graded=True,
+    )
+    final = consensus(judged, meeting=met)
+    assert final["judgement"].tolist() == [0, 0, 1, 1, 2, 1]
+    assert final.attrs["disputed"] == []
+
+
 # ---- in the browser ----
 
 
@@ -381,7 +580,7 @@ def test_judging_with_the_keyboard_and_the_way_back(pairs, tmp_path, visit):
 
 @pytest.mark.browser
 def test_annotators_of_one_browser_have_answers_of_their_own(pairs, tmp_path, visit):
-    html = export(pairs, tmp_path / "graded.html", graded=True, question="How <i>near</i>?")
+    html = export(pairs, tmp_path / "graded.html", graded=True, questions="How <i>near</i>?")
     visit.goto(html.as_uri())
     begin(visit, "anna")
     assert visit.get_by_role("heading", name="How <i>near</i>?").is_visible()
@@ -406,9 +605,11 @@ def test_annotators_of_one_browser_have_answers_of_their_own(pairs, tmp_path, vi
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "height"), [(360, 640), (1600, 900), (900, 400)])
-def test_everything_is_seen_at_once(pairs, tmp_path, visit, width, height):
+@pytest.mark.parametrize("questions", [None, QUESTIONS])
+def test_everything_is_seen_at_once(pairs, tmp_path, visit, width, height, questions):
     visit.set_viewport_size({"width": width, "height": height})
-    visit.goto(export(pairs, tmp_path / "pairs.html", graded=True).as_uri())
+    html = export(pairs, tmp_path / "pairs.html", graded=True, questions=questions)
+    visit.goto(html.as_uri())
     begin(visit, "anna")
     visit.keyboard.press("0")
     size = visit.evaluate(
@@ -420,3 +621,105 @@ def test_everything_is_seen_at_once(pairs, tmp_path, visit, width, height):
         box = visit.locator(f"#{picture}").bounding_box()
         assert box["width"] > 100
         assert box["height"] > 80
+
+
+def shown_active(page: Any) -> str:
+    return page.locator(".ask.on .text").inner_text()
+
+
+@pytest.mark.browser
+def test_several_questions_are_answered_one_after_the_other(pairs, tmp_path, visit):
+    html = export(pairs, tmp_path / "pairs.html", questions=QUESTIONS)
+    visit.goto(html.as_uri())
+    assert visit.locator(".questions li").all_inner_texts() == [*QUESTIONS.values()]
+    begin(visit, "anna")
+    asks = visit.locator(".ask")
+    assert asks.count() == 2 and shown_active(visit) == "Same <things>?"
+    visit.keyboard.press("s")
+    assert judged_so_far(visit) == "Pair 1 of 6 · 0 judged"  # not before the other is answered
+    assert shown_active(visit) == "Same idea?"
+    visit.keyboard.press("0")
+    assert judged_so_far(visit) == "Pair 2 of 6 · 1 judged"
+    assert shown_active(visit) == "Same <things>?"
+
+    # Answers in another order, by mouse and by arrows.
+    asks.nth(1).get_by_role("button", name="Same").click()
+    assert shown_active(visit) == "Same <things>?"
+    visit.keyboard.press("ArrowDown")
+    assert shown_active(visit) == "Same idea?"
+    visit.keyboard.press("d")
+    assert asks.nth(1).locator('[aria-pressed="true"]').inner_text().startswith("Different")
+    assert judged_so_far(visit) == "Pair 2 of 6 · 1 judged"
+
+    visit.reload()  # an unfinished pair is kept
+    begin(visit, "anna")
+    assert judged_so_far(visit) == "Pair 2 of 6 · 1 judged"
+    assert asks.nth(1).locator('[aria-pressed="true"]').inner_text().startswith("Different")
+    assert asks.nth(0).locator('[aria-pressed="true"]').count() == 0
+    assert shown_active(visit) == "Same <things>?"
+    visit.keyboard.press("s")
+    assert judged_so_far(visit) == "Pair 3 of 6 · 2 judged"
+
+    # Back: a changed answer stays with its pair until the last question is answered again.
+    visit.keyboard.press("ArrowLeft")
+    visit.keyboard.press("ArrowLeft")
+    visit.keyboard.press("d")
+    assert judged_so_far(visit) == "Pair 1 of 6 · 2 judged"
+    assert shown_active(visit) == "Same idea?"
+    visit.keyboard.press("d")
+    assert judged_so_far(visit) == "Pair 2 of 6 · 2 judged"
+    visit.keyboard.press("ArrowRight")
+    visit.keyboard.press("s")  # one answer to the third pair
+    table = read_partly(downloaded(visit, tmp_path), html)
+    assert table["question"].tolist() == [*QUESTIONS, *QUESTIONS, "denotative"]
+    assert table["judgement"].tolist() == [0, 0, 1, 0, 1]
+
+    for key in "ssdssdss":
+        visit.keyboard.press(key)
+    assert visit.get_by_text("All pairs are judged").is_visible()
+    said = "6 pairs. denotative: 2 different, 4 same; connotative: 3 different, 3 same."
+    assert visit.get_by_text(said).is_visible()
+
+
+def read_partly(file: Path, key: Path) -> pd.DataFrame:
+    with pytest.warns(UserWarning) as caught:
+        table = read_pairs(file, key)
+    assert [str(one.message) for one in caught] == [
+        "3 of 6 pairs have no judgement.",
+        "1 of 3 judged pairs have no judgement of the question 'connotative'.",
+    ]
+    return table
+
+
+@pytest.mark.browser
+def test_a_meeting_sees_only_what_is_disputed(pairs, tmp_path, visit):
+    anna = answers_to(pairs, "anna", connotative=1)
+    ben = answers_to(pairs, "ben", connotative=[1, 0, 1, 1, 1, 1])
+    ben.loc[2, "judgement"] = 1 - ben.loc[2, "judgement"]
+    judged = read_pairs(pd.concat([anna, ben]), pairs)
+    html = export(pairs, tmp_path / "meet.html", questions=QUESTIONS, disputed=judged)
+    visit.goto(html.as_uri())
+    begin(visit, "meeting")
+    assert judged_so_far(visit) == "Pair 1 of 2 · 0 judged"
+    assert visit.locator(".ask:visible .text").all_inner_texts() == ["Same idea?"]
+    assert visit.get_by_text("anna: same; ben: different").is_visible()
+    visit.keyboard.press("s")
+    assert visit.locator(".ask:visible .text").all_inner_texts() == ["Same <things>?"]
+    visit.keyboard.press("d")
+    meeting = read_pairs(downloaded(visit, tmp_path), html)
+    assert meeting["question"].tolist() == ["connotative", "denotative"]
+    assert consensus(judged, meeting=meeting).attrs["disputed"] == []
+
+
+@pytest.mark.browser
+def test_one_question_with_a_name_looks_like_one_without(pairs, tmp_path, visit):
+    visit.goto(export(pairs, tmp_path / "p.html", questions={"idea": "Same idea?"}).as_uri())
+    begin(visit, "anna")
+    assert visit.get_by_role("heading", name="Same idea?").is_visible()
+    visit.keyboard.press("s")
+    visit.get_by_role("button", name="Different").click()
+    visit.keyboard.press("ArrowLeft")
+    assert visit.get_by_role("button", name="Different").get_attribute("aria-pressed") == "true"
+    with pytest.warns(UserWarning, match="4 of 6 pairs have no judgement"):
+        table = read_pairs(downloaded(visit, tmp_path), pairs)
+    assert table[["question", "judgement"]].to_numpy().tolist() == [["idea", 1], ["idea", 0]]

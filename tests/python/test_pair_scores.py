@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clusterings import hand_made
-from imagestrata import ImagestrataError, score_clustering
+from imagestrata import ImagestrataError, next_pairs, score_clustering, tune_clusters
 from imagestrata.sampling.pairs import draw_pairs, pair_id
 from imagestrata.validation.pair_scores import (
     RATIOS,
@@ -308,6 +308,39 @@ def test_what_nobody_put_together_is_told():
         UserWarning, match="No judged pair is in one cluster: precision is undefined"
     ):
         score_clustering(clusters, pairs_of([(0, 2, 1), (2, 3, 0)]))
+
+
+def test_each_question_is_scored_by_itself():
+    rng = np.random.default_rng(8)
+    images = images_of(rng.integers(0, 4, 40))
+    drawn = draw_pairs(images.assign(path="a"), images["cluster"], 80, 0.5, rng)
+    parts = {name: drawn.assign(judgement=rng.integers(0, 2, 80)) for name in ("things", "ideas")}
+    table = pd.concat([part.assign(question=name) for name, part in parts.items()])
+    found = score_clustering(images, table.sample(frac=1, random_state=2), n_boot=50)
+    assert found.columns[:2].tolist() == ["question", "measure"]
+    for name, part in parts.items():
+        its = found[found["question"] == name].drop(columns="question").reset_index(drop=True)
+        pd.testing.assert_frame_equal(its, score_clustering(images, part, n_boot=50))
+    with pytest.raises(ImagestrataError, match="80 of 160 judgements have no name of a question"):
+        score_clustering(images, table.assign(question=table["question"].replace("ideas", None)))
+
+
+def test_other_verbs_need_one_question():
+    rng = np.random.default_rng(8)
+    images = images_of(rng.integers(0, 4, 40))
+    drawn = draw_pairs(images.assign(path="a"), images["cluster"], 80, 0.5, rng)
+    judged = drawn.assign(judgement=rng.integers(0, 2, 80))
+    table = pd.concat([judged.assign(question=name) for name in ("things", "ideas")])
+    said = r"has judgements of 2 questions \('things', 'ideas'\), and one judgement per pair"
+    with pytest.raises(ImagestrataError, match=f"`judged` {said}") as caught:
+        next_pairs(table, images)
+    assert caught.value.hint == (
+        "Keep the rows of one question, those whose column 'question' is 'things'."
+    )
+    with pytest.raises(ImagestrataError, match=f"`pairs` {said}"):
+        tune_clusters(rng.normal(size=(40, 3)), table, {"k": [2]})
+    one = table[table["question"] == "ideas"]
+    assert len(next_pairs(one, images, n=5)) == len(next_pairs(judged, images, n=5)) == 5
 
 
 def test_bad_input():

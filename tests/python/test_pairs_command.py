@@ -65,6 +65,51 @@ def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
     assert (run_folder / "tuning" / "tuning.png").exists()
 
 
+def test_several_questions_and_a_meeting(run_folder, tmp_path):
+    asked = ["--question", "things=Same things?", "--question", "ideas = Same idea?"]
+    call("pairs", run_folder, "--n", 20, "--k", 3, "--quiet", "--to", "csv", "--overwrite", *asked)
+    sheet = pd.read_csv(run_folder / "judge-pairs.csv", dtype=str)
+    assert {"things", "ideas"} <= {*sheet}
+    within = pd.read_csv(run_folder / "pairs.csv")["stratum"] == "within"
+    files = []
+    for annotator, wrong in (("anna", 0), ("ben", 2)):
+        things = within.astype(int)
+        things[:wrong] = 1 - things[:wrong]
+        files.append(tmp_path / f"{annotator}.csv")
+        sheet.assign(annotator=annotator, things=things, ideas=1).to_csv(files[-1], index=False)
+    with pytest.warns(UserWarning, match="2 of 40 judgements are undecided"):
+        found = json.loads(call("score", run_folder, *files, "--json"))
+    assert [row["question"] for row in found["scores"]] == ["things"] * 8 + ["ideas"] * 8
+    assert {row["question"] for row in found["agreement"]} == {"things", "ideas"}
+    assert found["n_disputed"] == 2
+    assert len(pd.read_csv(run_folder / "disputed-pairs.csv")) == 4
+
+    meet = ["--disputed", files[0], "--disputed", files[1], "--to", "csv"]
+    assert json.loads(call("pairs", run_folder, *meet, "--json"))["n_disputed"] == 2
+    shown = pd.read_csv(run_folder / "meeting-pairs.csv", dtype=str)
+    assert shown["pair_id"].tolist() == sheet["pair_id"][:2].tolist()
+    decided = shown.assign(annotator="meeting", things=within[:2].astype(int))
+    decided.to_csv(tmp_path / "met.csv", index=False)
+    given = ["--meeting", tmp_path / "met.csv", "--json"]
+    found = json.loads(call("score", run_folder, *files, *given))
+    assert found["n_disputed"] == 0 and not (run_folder / "disputed-pairs.csv").exists()
+    recall = [row for row in found["scores"] if row["measure"] == "precision"]
+    assert recall[0]["question"] == "things" and recall[0]["n_pairs"] == 20
+
+    one = json.loads(call("score", run_folder, *files, "--question", "things", *given))
+    assert [one["scores"][i] for i in range(8)] == found["scores"][:8]
+    grid = tmp_path / "grid.json"
+    grid.write_text('{"k": [2, 3]}')
+    tune = ["tune", run_folder, *files, "--grid", grid, "--folds", 2, "--quiet", "--overwrite"]
+    with pytest.raises(ImagestrataError, match="has judgements of 2 questions"):
+        call(*tune, *given[:2])
+    call(*tune, "--question", "things", *given[:2])
+    with pytest.raises(ImagestrataError, match="`question` must be one of things, ideas, not 'x'"):
+        call("score", run_folder, *files, "--question", "x")
+    with pytest.raises(ImagestrataError, match="Several questions need names, unlike 'Same'"):
+        call("pairs", run_folder, "--question", "a=Same things?", "--question", "Same")
+
+
 def test_what_comes_first_is_told(run_folder, tmp_path):
     with pytest.raises(ImagestrataError, match="step 'embed' has not been run"):
         call("pairs", tmp_path)

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from starlette import testclient
@@ -26,6 +27,7 @@ from imagestrata.annotation.collecting.kinds import KINDS
 from imagestrata.annotation.collecting.site import Pace, Rules, make_site
 from imagestrata.annotation.collecting.store import Store, collected
 from imagestrata.annotation.exporters.server import SERVED
+from imagestrata.sampling.pairs import draw_pairs
 from served import ITEMS, a_sample, data_of, exported, packets_of, rating
 
 OWN = {"origin": "http://testserver"}
@@ -460,6 +462,50 @@ def test_all_pairs_go_to_every_annotator(tmp_path):
         "ann": [1], "ben": [0]
     }  # fmt: skip
     assert len(judged) == 2 * len(pairs)
+
+
+def test_several_questions_about_pairs_are_kept_one_by_one(tmp_path):
+    sample = a_sample(tmp_path / "images")
+    pairs = draw_pairs(sample, [0, 0, 1, 1, 2, 2], 4, 0.5, np.random.default_rng(1))
+    questions = {"things": "Same things?", "ideas": "Same idea?"}
+    out = {"to": "server", "thumbnail": 40, "progress": False, "questions": questions}
+    folder = export_pairs(pairs, tmp_path / "judge", **out)
+    site = Site(folder)
+    own, data = site.enter("", id="ann")
+    assert data["questions"] == [{"name": name, "text": text} for name, text in questions.items()]
+    (first, *_), (second, *_), *_ = data["pairs"]
+    assert site.answer(own, first, {"ideas": 1}, "ann-00001").json()["left"] == 4
+    assert site.answer(own, first, {"ideas": 1, "things": 0}, "ann-00002").json()["left"] == 3
+    assert site.answer(own, second, {"ideas": 0}, "ann-00003").json()["left"] == 3
+    for wrong in (1, {"moods": 1}, {"ideas": 2}, {"ideas": True}, [1, 0], None):
+        assert site.answer(own, second, wrong, "wrong-00001").status_code == 422
+    table = answers_of(site.forms, collected(site.store.file))
+    site.store.close()
+    columns = ["pair_id", "image_a", "image_b", "annotator", "question", "judgement", "answer"]
+    assert table.columns.tolist() == columns
+    with pytest.warns(UserWarning, match="no judgement"):
+        judged = read_pairs(table, folder)
+    assert judged[["pair_id", "question", "judgement"]].to_numpy().tolist() == [
+        [pairs["pair_id"][0], "things", 0],
+        [pairs["pair_id"][0], "ideas", 1],
+        [pairs["pair_id"][1], "ideas", 0],
+    ]
+
+    # Of a pair that is judged again, only the questions in the table are asked.
+    again = export_pairs(judged.iloc[1:], tmp_path / "again", **out)
+    site = Site(again)
+    own, data = site.enter("", id="ann")
+    assert [*data["questions"]] == [{"name": "ideas", "text": "Same idea?"}]
+    ends = [site.answer(own, task, {"ideas": 1}, f"x-{task}").json() for task, *_ in data["pairs"]]
+    assert [end["left"] for end in ends] == [1, 0]
+    site.store.close()
+    site = Site(export_pairs(judged, tmp_path / "both", **out))
+    own, data = site.enter("", id="ann")
+    assert data["asked"] == [[0, 1], [1]]
+    task = data["pairs"][1][0]
+    assert site.answer(own, task, {"things": 1}, "ann-00001").status_code == 422
+    assert site.answer(own, task, {"ideas": 1}, "ann-00002").json()["left"] == 1
+    site.store.close()
 
 
 # ---- labels ----

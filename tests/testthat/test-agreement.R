@@ -59,6 +59,17 @@ test_that("an undefined kappa leaves the others their mean", {
   expect_equal(kappas$estimate[4], mean(kappas$estimate[2:3]))
 })
 
+test_that("each question is measured by itself", {
+  skip_if_no_core()
+  one <- two_annotators()
+  other <- one
+  other$judgement[1:5] <- 0
+  both <- dplyr::bind_rows(things = one, ideas = other, .id = "question")
+  found <- agreement(both)
+  expect_equal(found[found$question == "things", -1], agreement(one))
+  expect_equal(found[found$question == "ideas", -1], agreement(other))
+})
+
 test_that("one annotator has nobody to agree with", {
   skip_if_no_core()
   expect_error(agreement(two_annotators()[1:10, ]), "one annotator", class = "imagestrata_error")

@@ -51,6 +51,9 @@ test_that("both languages say the same of labels and predictions, with their num
       alpha, code = c("protest", "protest", "anger"), n_images = c(10L, 10L, 9L)
     ),
     pairs = dplyr::mutate(alpha, n_pairs = 1200),
+    questions = dplyr::mutate(
+      alpha, question = c("things", "things", "ideas"), n_pairs = c(10L, 10L, 9L)
+    ),
     folds = predicted,
     other = dplyr::mutate(predicted, code = "protest", label = "1", split = NA)
   )

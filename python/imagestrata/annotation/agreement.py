@@ -16,6 +16,7 @@ from ..validate import check_choice, check_conf_level, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, quote, verb
 from .label_table import check_labels, check_once, is_labels
+from .questions import QUESTION, named_questions
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: Function from weights of the pairs, shape (n_draws, n_pairs), to one number per draw.
@@ -41,8 +42,9 @@ def agreement(
     ----------
     answers : DataFrame
         Judged pairs: columns ``pair_id``, ``annotator`` and ``judgement`` (a number), one row
-        per judgement, as in the result of :func:`read_pairs`. Or labels: columns ``image_id``,
-        ``code``, ``label`` and ``annotator``, as in the result of :func:`read_labels`.
+        per judgement, as in the result of :func:`read_pairs`, and with several questions the
+        column ``question``. Or labels: columns ``image_id``, ``code``, ``label`` and
+        ``annotator``, as in the result of :func:`read_labels`.
         Annotators need not judge every pair or label every image.
     level : {"nominal", "ordinal", "interval"}, optional
         Level of measurement for Krippendorff's alpha. By default all three for judgements; with
@@ -61,8 +63,9 @@ def agreement(
     DataFrame
         One row per measure: ``measure``, ``annotators`` (the two, or "all"),
         ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (with at
-        least two judgements that count). For labels, these rows for each ``code``, and
-        ``n_images`` instead of ``n_pairs``. The measures are
+        least two judgements that count). With several questions, these rows for each
+        ``question``. For labels, these rows for each ``code``, and ``n_images`` instead of
+        ``n_pairs``. The measures are
 
         - ``percent_agreement``, as a share, and ``cohen_kappa``: for every two
           annotators over the pairs that both judged, and the mean over these
@@ -89,7 +92,7 @@ def agreement(
     UserWarning
         If a kappa is undefined for some pairs of annotators: "all" is then the
         mean over the others. If codes are left out: those of free text, and those that no image
-        has from two annotators.
+        has from two annotators. If questions are left out, to which no pair has two answers.
 
     Notes
     -----
@@ -121,7 +124,10 @@ def agreement(
         return _of_codes(check_labels(answers, "answers"), level, measures)
     table = check_judgements(answers, "answers")
     _refuse_one_annotator(table, "judgements", "pairs", "read_pairs")
-    return measures(table, [level] if level else None, "pair")
+    levels = [level] if level else None
+    if QUESTION in table:
+        return _of_questions(table, levels, measures)
+    return measures(table, levels, "pair")
 
 
 def _measures(
@@ -156,6 +162,37 @@ def _measures(
     return pd.DataFrame(rows, columns=columns)
 
 
+def _of_questions(
+    judged: pd.DataFrame, levels: list[str] | None, measures: Callable[..., pd.DataFrame]
+) -> pd.DataFrame:
+    """The measures of each question."""
+    made, left_out = [], []
+    for question in named_questions(judged):
+        rows = judged[judged[QUESTION] == question]
+        if rows["pair_id"].duplicated().any():
+            found = measures(rows, levels, "pair")
+            found.insert(0, QUESTION, question)
+            made.append(found)
+        else:
+            left_out.append(question)
+    hint = "Have some pairs judged by two annotators."
+    return _joined(made, left_out, QUESTION, "judgements of a pair", hint)
+
+
+def _joined(
+    made: list[pd.DataFrame], left_out: list[str], one: str, answers: str, hint: str
+) -> pd.DataFrame:
+    """The measures of all codes or questions in one table; those left out are reported."""
+    if not made:
+        raise ImagestrataError(
+            f"No {one} has {answers} by two annotators: {', '.join(left_out)}.", hint
+        )
+    if left_out:
+        are = plural(len(left_out), f"{one} is", f"{one}s are")
+        warn(f"{are} left out: {', '.join(left_out)}.")
+    return pd.concat(made, ignore_index=True)
+
+
 def _of_codes(
     labels: pd.DataFrame, level: str | None, measures: Callable[..., pd.DataFrame]
 ) -> pd.DataFrame:
@@ -177,15 +214,11 @@ def _of_codes(
         found = measures(table.assign(judgement=numbers), levels, "image")
         found.insert(0, "code", str(code))
         made.append(found)
-    if not made:
-        raise ImagestrataError(
-            f"No code has labels of an image by two annotators: {', '.join(left_out)}.",
-            f"Have some images labelled twice, such as with {arg('double', 0.1)} of "
-            f"{verb('export_labels')}.",
-        )
-    if left_out:
-        warn(f"{plural(len(left_out), 'code is', 'codes are')} left out: {', '.join(left_out)}.")
-    return pd.concat(made, ignore_index=True)
+    hint = (
+        f"Have some images labelled twice, such as with {arg('double', 0.1)} of "
+        f"{verb('export_labels')}."
+    )
+    return _joined(made, left_out, "code", "labels of an image", hint)
 
 
 def _as_judgements(
@@ -218,9 +251,16 @@ def _refuse_one_annotator(table: pd.DataFrame, answers: str, units: str, reader:
 
 
 def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
-    """The columns pair_id, annotator and judgement (a number), one row per judgement."""
+    """The columns pair_id, annotator and judgement (a number), one row per judgement.
+
+    With several questions, also their names in the column question.
+    """
     columns = ["pair_id", "annotator", "judgement"]
-    table = check_table(name, judgements, columns, "read_pairs")[columns]
+    table = check_table(name, judgements, columns, "read_pairs")
+    one = ["pair_id", "annotator"]
+    if named_questions(table):
+        columns, one = [*columns, QUESTION], [*one, QUESTION]
+    table = table[columns]
     table = table[table["judgement"].notna()]
     if not len(table):
         raise ImagestrataError("The table contains no judgements.")
@@ -236,14 +276,15 @@ def check_judgements(judgements: Any, name: str = "judgements") -> pd.DataFrame:
             f"Judgements must be numbers; {int(numbers.isna().sum())} of {len(table)} are not, "
             f"{quote(first)} for one."
         )
-    twice = table.duplicated(["pair_id", "annotator"])
+    twice = table.duplicated(one)
     if twice.any():
         first = table[twice].iloc[0]
+        each = "annotator, pair and question" if QUESTION in one else "annotator and pair"
         raise ImagestrataError(
             f"{plural(int(twice.sum()), 'judgement is', 'judgements are')} repeated: "
             f"{quote(first['annotator'])} judged the pair {quote(first['pair_id'])} more than "
             "once.",
-            "Keep one judgement per annotator and pair.",
+            f"Keep one judgement per {each}.",
         )
     return table.assign(judgement=numbers)
 

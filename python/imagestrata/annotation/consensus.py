@@ -9,24 +9,29 @@ import pandas as pd
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.rules import combine_labels
 from ..tables import label_texts
-from ..validate import check_choice
+from ..validate import check_choice, check_idle
 from ..verbs import public
 from ..wording import arg, quote
 from .agreement import check_judgements
+from .disputes import disputed_pairs, keys_of
 from .label_table import check_labels, check_once, disputes, is_labels
+from .questions import PLAIN, QUESTION
 
 RULES = ("majority", "all", "any", "mean")
 
 
 @public
-def consensus(answers: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
+def consensus(
+    answers: pd.DataFrame, rule: str = "majority", *, meeting: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Combine several annotators' judgements of pairs, or labels of images.
 
     Parameters
     ----------
     answers : DataFrame
         Judged pairs, as in the result of :func:`read_pairs`: the columns ``pair_id``,
-        ``annotator`` and ``judgement``, and the further columns of the pairs. Or labels, as in
+        ``annotator`` and ``judgement``, with several questions ``question``, and the further
+        columns of the pairs. Or labels, as in
         the result of :func:`read_labels`: ``image_id``, ``code``, ``label``, ``annotator``. Or
         labels in columns: a row per image and annotator with ``image_id`` or ``path``, optionally
         ``annotator``, and a column per label with 1, 0 or nothing.
@@ -35,13 +40,24 @@ def consensus(answers: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
         answer of all annotators; undecided if they differ. "any": the highest judgement, or
         1 if any annotator says so. "mean": the mean; a label is 1 if the mean is one half
         or more. "any" and "mean" are for numbers, not for choices or free text.
+    meeting : DataFrame, optional
+        The answers of a meeting, as :func:`read_pairs` or :func:`read_labels` return them, one for
+        each pair and question or each image and code. They replace the answers of the annotators,
+        who must not include the meeting.
 
     Returns
     -------
     DataFrame
-        **Judgements.** One row per pair, in the given order: the columns of the pairs,
-        ``judgement`` (NaN if undecided) and ``n_annotators``. A warning
-        counts the undecided pairs; :func:`score_clustering` leaves them out.
+        **Judgements.** One row per pair, and per question if there are several, in the given
+        order: the columns of the pairs, ``question``, ``judgement`` (NaN if undecided) and
+        ``n_annotators`` (without the meeting). A warning counts the undecided pairs;
+        :func:`score_clustering` leaves them out. ``attrs["disputed"]`` has the judgements of pairs
+        on which annotators disagree, for a meeting:
+        ``pd.DataFrame(decided.attrs["disputed"])`` has a row for each annotator of such a pair,
+        with the columns of the pairs, ``annotator``, ``judgement`` and ``disagreement``, the
+        largest first. This is the mean squared difference between two annotators' judgements, with
+        two possible answers the share of two annotators who disagree.
+        ``export_pairs(disputed=)`` makes a page of these pairs.
 
         **Labels.** One row per image and code, in the given order: ``image_id``, ``code``,
         ``label`` (missing if undecided, or if everybody skipped the image), ``note`` (of all
@@ -59,26 +75,68 @@ def consensus(answers: pd.DataFrame, rule: str = "majority") -> pd.DataFrame:
     Raises
     ------
     ImagestrataError
-        If an annotator judged a pair or labelled an image twice, no column names images, or a
-        label is not 1, 0 or nothing.
+        If an annotator judged a pair or labelled an image twice, no column names images, a
+        label is not 1, 0 or nothing, or a meeting answers twice or about something that nobody
+        else did.
     """
     rule = check_choice("rule", rule, RULES)
     if is_labels(answers):
-        return _of_labels(check_labels(answers, "answers"), rule)
+        held = None if meeting is None else check_labels(meeting, "meeting")
+        return _of_labels(check_labels(answers, "answers"), rule, held)
     if not {"pair_id", "judgement"} & {*getattr(answers, "columns", ())}:
+        check_idle("with labels in columns", meeting=(meeting is not None, False))
         return combine_labels(answers, rule)
     table = check_judgements(answers, "answers")
-    decided = _decided(table, ["pair_id"], "judgement", rule)
-    n_annotators = table.groupby("pair_id", sort=False).size()
+    keys = keys_of(table)
+    held = None if meeting is None else check_judgements(meeting, "meeting")
+    decided = _decided(table, keys, "judgement", rule)
+    if held is not None:
+        decided = _replaced(decided, held, keys, "judgement")
+    n_annotators = table.groupby(keys, sort=False).size()
     undecided = int(decided.isna().sum())
     if undecided:
-        warn(f"{undecided} of {plural(len(decided), 'pair')} are undecided: {_why(rule)}.")
-    pairs = answers.drop_duplicates("pair_id").drop(columns=["annotator", "judgement"])
-    pairs = pairs[pairs["pair_id"].isin(n_annotators.index)].reset_index(drop=True)
-    return pairs.assign(
-        judgement=pairs["pair_id"].map(decided).astype(float),
-        n_annotators=pairs["pair_id"].map(n_annotators).astype(int),
-    )
+        what = "judgement" if QUESTION in table else "pair"
+        warn(f"{undecided} of {plural(len(decided), what)} are undecided: {_why(rule)}.")
+    last = [PLAIN, "annotator", "n_annotators"] + ([QUESTION] if QUESTION in table else [])
+    pairs = answers[[name for name in answers if name not in last]].drop_duplicates("pair_id")
+    made = pairs.merge(n_annotators.rename("n_annotators").reset_index(), on="pair_id")
+    places = made.set_index(keys).index
+    order = [*pairs, *keys[1:], "judgement", "n_annotators"]
+    made = made.assign(judgement=decided.reindex(places).to_numpy(dtype=float))[order]
+    shown = disputed_pairs(answers, "answers", held).astype(object)
+    made.attrs["disputed"] = shown.where(shown.notna(), None).to_dict("records")
+    return made
+
+
+def _replaced(
+    decided: pd.Series[Any], meeting: pd.DataFrame, keys: list[str], answer: str
+) -> pd.Series[Any]:
+    """The decisions, those of a meeting in place of others."""
+    pair = keys[0].removesuffix("_id")
+    if (QUESTION in meeting) != (QUESTION in keys):
+        raise ImagestrataError(
+            f"{arg('meeting')} and {arg('answers')} must both have the column "
+            f"{quote(QUESTION)}, or both lack it.",
+            "Export the meeting's pairs with the questions of the annotators.",
+        )
+    twice = meeting.duplicated(keys)
+    if twice.any():
+        raise ImagestrataError(
+            f"{arg('meeting')} has several answers to {plural(int(twice.sum()), pair)}, "
+            f"{quote(meeting.loc[twice, keys[0]].iloc[0])} for one.",
+            "A meeting gives one answer: keep the file of the meeting only.",
+        )
+    given = meeting.set_index(keys)[answer]
+    other = ~given.index.isin(decided.index)
+    if other.any():
+        what = " and ".join(f"{name.removesuffix('_id')}s" for name in keys)
+        first = meeting.loc[other, keys[0]].iloc[0]
+        raise ImagestrataError(
+            f"{int(other.sum())} of {plural(len(given), 'answer')} of the meeting are about {what} "
+            f"that nobody in {arg('answers')} answered, {quote(first)} for one.",
+            "Give the answers of the annotators, and the meeting's answers about the same.",
+        )
+    return given.reindex(decided.index).where(decided.index.isin(given.index), decided)
 
 
 def _why(rule: str) -> str:
@@ -102,7 +160,7 @@ def _majority(table: pd.DataFrame, keys: list[str], answer: str, index: pd.Index
     return winners.reindex(index)
 
 
-def _of_labels(table: pd.DataFrame, rule: str) -> pd.DataFrame:
+def _of_labels(table: pd.DataFrame, rule: str, meeting: pd.DataFrame | None) -> pd.DataFrame:
     """One label per image and code."""
     keys = ["image_id", "code"]
     if table["annotator"].notna().any():
@@ -127,6 +185,12 @@ def _of_labels(table: pd.DataFrame, rule: str) -> pd.DataFrame:
         decided = _decided(given, keys, "label", rule)
     made = table.drop_duplicates(keys)[[*keys, "kind"]].reset_index(drop=True)
     places = pd.MultiIndex.from_frame(made[keys])
+    shown = disputes(table).astype(object)
+    if meeting is not None:
+        meeting = meeting.dropna(subset="label")
+        decided = _replaced(decided.reindex(places), meeting, keys, "label")
+        open_still = ~pd.MultiIndex.from_frame(shown[keys]).isin(meeting.set_index(keys).index)
+        shown = shown[open_still]
     n_annotators = given.groupby(keys).size().reindex(places).fillna(0).astype(int)
     labels = decided.reindex(places).astype("str")
     undecided = int((labels.isna().to_numpy() & (n_annotators > 0).to_numpy()).sum())
@@ -140,7 +204,6 @@ def _of_labels(table: pd.DataFrame, rule: str) -> pd.DataFrame:
     for column in ("label", "note"):
         made[column] = made[column].astype("str")
     made = made[[*keys, "label", "note", "kind", "n_annotators"]]
-    shown = disputes(table).astype(object)
     made.attrs["disputed"] = shown.where(shown.notna(), None).to_dict("records")
     return made
 

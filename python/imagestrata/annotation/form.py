@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -54,6 +54,8 @@ class Form:
         Places of the images of a row, and the columns with their ids.
     fields : dict
         Names of the answers, with the values to choose from, or None for free text.
+    texts : dict
+        Texts of the fields for annotators, where names are not enough.
     page : callable
         Function of tasks and pictures that returns the data for the script of the page.
     key : DataFrame
@@ -93,6 +95,7 @@ class Form:
     about: Mapping[str, Any] | None = None
     asides: tuple[str, ...] = ()
     also: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, exclude: Exclude) -> Form:
         """The form without the tasks that show an excluded image."""

@@ -51,6 +51,8 @@ def read_key(
                     f"There is no file {quote(file)}.", "Check the spelling, or give the full path."
                 )
             file = key_file(file)
+        elif key_file(file).exists():  # an export that is a table itself
+            file = key_file(file)
         given = read_typed(file, columns, texts=texts)
     return check_table(name, given, columns, maker)
 

@@ -28,6 +28,7 @@ import pandas as pd
 
 import imagestrata
 
+from ..annotation.disputes import columns_of_disputes
 from ..clustering.copies import all_files, rows_of_images, scan_of
 from ..clustering.ledger import ledger
 from ..clustering.themes import FOUND, THEME, tree_table
@@ -189,18 +190,22 @@ def _send(value: Any, *, stored: bool = False) -> Any:
     return next(send(value) for one in type(value).__mro__ if (send := _SENDERS.get(one.__name__)))
 
 
-#: What labels have in their ``attrs``: rows with these columns.
-_ABOUT_LABELS = {
+#: What labels and judged pairs have in their ``attrs``: rows with these columns.
+_ABOUT_ANSWERS = {
     "pace": ("annotator", "n_images", "n_skipped", "seconds"),
     "disputed": ("image_id", "code", "annotator", "label", "note"),
 }
 
 
 def _send_table(table: pd.DataFrame) -> Sent:
-    """A table; labels are sent with what their attributes say, classifiers with all points."""
-    for name, columns in _ABOUT_LABELS.items():
+    """A table; answers are sent with what their attributes say, classifiers with all points."""
+    for name, columns in _ABOUT_ANSWERS.items():
         if name in table.attrs:
+            if "judgement" in table:
+                columns = columns_of_disputes(table)
             rows = pd.DataFrame(table.attrs[name], columns=[*columns])
+            numbers = [one for one in rows if one in table and table[one].dtype.kind in "if"]
+            rows = rows.astype({one: table[one].dtype for one in numbers})
             texts = rows.select_dtypes("object").columns
             rows = rows.astype(dict.fromkeys(texts, "str"))
             return {"table": encode_table(table), name: encode_table(rows)}

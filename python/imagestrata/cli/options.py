@@ -22,7 +22,7 @@ import imagestrata
 from ..progress import Progress, json_lines
 from .config import read_config
 from .output import show
-from .run_folder import read_codes, read_grid, read_questions
+from .run_folder import read_codes, read_grid, read_named, read_questions
 from .texts import help_of
 
 Folder = Annotated[
@@ -89,6 +89,8 @@ class Setting(NamedTuple):
     number: bool = False
     #: Whether the text "none" means None, for which a shell and TOML have no value.
     none: bool = False
+    #: Whether values may have names: "denotative=Do both show the same things?".
+    named: bool = False
 
     def option(self, text: str, panel: str | None) -> inspect.Parameter:
         """The parameter from which Typer builds the option."""
@@ -107,6 +109,8 @@ class Setting(NamedTuple):
 
     def typed(self, value: Any) -> Any:
         """The value for the verb of a value on the command line."""
+        if self.named:
+            return read_named(value)
         if self.name in _READERS:
             return _READERS[self.name](value)
         if self.many:
@@ -306,6 +310,8 @@ def as_setting(parameter: inspect.Parameter) -> Setting:
     kinds = _alternatives(ast.parse(str(parameter.annotation), mode="eval").body)
     default = None if parameter.default is parameter.empty else parameter.default
     plain = [_PLAIN[kind] for kind in kinds if kind in _PLAIN]
+    if {*kinds} == {"str", "Mapping[str, str]", "None"}:
+        return Setting(parameter.name, default, str, many=True, named=True)
     for kind in kinds:
         outer, _, inner = kind.rstrip("]").partition("[")
         held = [_PLAIN[one.strip()] for one in inner.split(",") if one.strip() in _PLAIN]

@@ -159,6 +159,19 @@ def read_questions(path: str) -> Any:
     return _read_json("The file of questions", path, example)
 
 
+def read_named(typed: list[str]) -> Any:
+    """One text, or several with names: "denotative=Do both show the same things?"."""
+    split = [re.fullmatch(r"([\w-]+)\s*=\s*(.*)", one, re.DOTALL) for one in typed]
+    if len(typed) == 1 and split[0] is None:
+        return typed[0]
+    if None in split:
+        raise ImagestrataError(
+            f"Several questions need names, unlike {quote(typed[split.index(None)])}.",
+            "For instance: --question 'denotative=Do both images show the same things?'.",
+        )
+    return {one[1]: one[2] for one in split if one is not None}
+
+
 def _read_json(what: str, path: str, example: str) -> Any:
     from ..tables import text_of
 

@@ -207,6 +207,8 @@ HELP = {
     "plot_montage.order": "The images in the montage: typical, atypical, doubtful or random.",
     "n_words": "The number of keywords in a name.",
     "propose_names.clusters": "A cluster that needs a name; by default all without one.",
+    "export_pairs.questions": "The question above the images. Or several questions about each pair "
+    "with names, this option once for each: name=text.",
     "propose_names.prompt": "The question to the model.",
     "predict_labels.batch_size": "The number of images that pass the network together.",
     "propose_exclusions.at_least": "The lowest confidence of a label.",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 import imagestrata
 
 from ..errors import ImagestrataError, plural
+from ..wording import arg, quote
 from .options import Also, Answers, RunFolder, Settings
 from .output import Said, records
 from .run_folder import embedded, excluded_images, load_clustering
@@ -16,38 +19,88 @@ from .run_folder import embedded, excluded_images, load_clustering
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Names of the forms in a run folder.
+_JUDGE, _MEETING = "judge-pairs", "meeting-pairs"
+_PAIRED = ["pair_id", "image_a", "image_b"]
+Question = Annotated[
+    str | None, typer.Option(help="The name of the question, if there are several.")
+]
+Meeting = Annotated[
+    Path | None,
+    typer.Option(help="The file with a meeting's answers, which replace those of annotators."),
+]
 
-def pairs(run_folder: RunFolder, settings: Settings, also: Also = None) -> Said:
+
+def pairs(
+    run_folder: RunFolder,
+    settings: Settings,
+    also: Also = None,
+    disputed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file of an annotator's answers; give those of all. Only pairs on which they "
+            "disagree are written, with everybody's answer, for a meeting; none are drawn."
+        ),
+    ] = None,
+) -> Said:
     """Draw pairs of images, and write a form on which annotators judge them."""
     from ..annotation.exporters import EXPORTERS
+    from ..sampling.pairs import read_drawn_pairs
+    from ..tables import read_typed
     from ..validate import check_choice
 
-    vectors = _embeddings(run_folder, also)
     export = settings("export_pairs")
     tools = [one for one in EXPORTERS if one != "qualtrics"]
     ending = EXPORTERS[check_choice("to", export.get("to", "page"), tools)].ending
     if "exclude" in export:
         images = embedded(run_folder).images
         export["exclude"] = excluded_images(run_folder, export["exclude"], images)
-    drawn = imagestrata.sample_pairs(vectors, **settings("sample_pairs", out=run_folder))
+    if disputed:
+        export.setdefault("questions", _questions_of(run_folder))
+        given = {"questions": export["questions"], "graded": export.get("graded", False)}
+        export["disputed"] = _judged(run_folder, disputed, given)
+        drawn, name = read_drawn_pairs(run_folder), _MEETING
+    else:
+        vectors = _embeddings(run_folder, also)
+        drawn = imagestrata.sample_pairs(vectors, **settings("sample_pairs", out=run_folder))
+        name = _JUDGE
     # pairs.csv is the table of the pairs themselves.
-    file = imagestrata.export_pairs(drawn, run_folder / f"judge-pairs{ending}", **export)
+    file = imagestrata.export_pairs(drawn, run_folder / f"{name}{ending}", **export)
     table = run_folder / "pairs.csv"
+    if disputed:
+        shown = len(read_typed(_key(run_folder, name), ("pair_id",)))
+        summary = {"n_disputed": shown, "file": str(file)}
+        return summary, f"{plural(shown, 'disputed pair')} for a meeting: {file}"
     summary = {"n_pairs": len(drawn), "pairs": str(table), "file": str(file)}
     return summary, f"{plural(len(drawn), 'pair')}: {table}", f"For annotators: {file}"
 
 
-def score(run_folder: RunFolder, answers: Answers, settings: Settings) -> Said:
+def score(
+    run_folder: RunFolder,
+    answers: Answers,
+    settings: Settings,
+    question: Question = None,
+    meeting: Meeting = None,
+) -> Said:
     """Compare the clusters of a run folder with annotators' judgements of pairs."""
+    import pandas as pd
+
     from ..files import write_table
 
-    judged = _judged(run_folder, answers, settings)
+    judged = _of(_judged(run_folder, answers, settings("read_pairs")), question)
     clustering = load_clustering(run_folder)
-    agreed = imagestrata.consensus(judged, **settings("consensus"))
+    agreed = _agreed(run_folder, judged, settings, question, meeting)
     scores = imagestrata.score_clustering(clustering, agreed, **settings("score_clustering"))
     write_table(run_folder / "scores.csv", scores)
-    summary = {"scores": records(scores)}
+    disputed, file = agreed.attrs["disputed"], run_folder / "disputed-pairs.csv"
+    file.unlink(missing_ok=True)
+    summary: dict[str, Any] = {"scores": records(scores), "n_disputed": 0}
     lines = [scores.round(3).to_string(index=False)]
+    if disputed:
+        table = pd.DataFrame(disputed)
+        write_table(file, table)
+        n = summary["n_disputed"] = table["pair_id"].nunique()
+        lines += ["", f"{plural(n, 'disputed pair')}: {file}"]
     found, said = agreement_of(judged, run_folder / "agreement.csv", settings)
     return summary | found, *lines, *said
 
@@ -68,9 +121,17 @@ def agreement_of(
     return {"agreement": records(measures)}, ["", measures.round(3).to_string(index=False)]
 
 
-def tune(run_folder: RunFolder, answers: Answers, settings: Settings, also: Also = None) -> Said:
+def tune(
+    run_folder: RunFolder,
+    answers: Answers,
+    settings: Settings,
+    also: Also = None,
+    question: Question = None,
+    meeting: Meeting = None,
+) -> Said:
     """Find the settings and the encoder whose clusters agree best with judged pairs."""
-    agreed = imagestrata.consensus(_judged(run_folder, answers, settings), **settings("consensus"))
+    judged = _of(_judged(run_folder, answers, settings("read_pairs")), question)
+    agreed = _agreed(run_folder, judged, settings, question, meeting)
     given = settings("tune_clusters", out=run_folder)
     tuned = imagestrata.tune_clusters(_embeddings(run_folder, also), agreed, **given)
     picture = run_folder / "tuning" / "tuning.png"
@@ -89,13 +150,65 @@ def tune(run_folder: RunFolder, answers: Answers, settings: Settings, also: Also
     )
 
 
-def _judged(run_folder: Path, answers: list[Path], settings: Settings) -> pd.DataFrame:
+def _judged(run_folder: Path, answers: list[Path], given: dict[str, Any]) -> pd.DataFrame:
+    """The judgements in some files, of all questions."""
     from ..provenance import require_step
     from ..sampling.pairs import read_drawn_pairs
 
     require_step(run_folder, "pairs")
     drawn = read_drawn_pairs(run_folder)
-    return imagestrata.read_pairs([*answers], drawn, **settings("read_pairs"))
+    return imagestrata.read_pairs(
+        [*answers], drawn, **{"questions": _questions_of(run_folder), **given}
+    )
+
+
+def _of(judged: pd.DataFrame, question: str | None) -> pd.DataFrame:
+    """The judgements of one question, or all."""
+    from ..annotation.questions import QUESTION, named_questions
+
+    if question is None:
+        return judged
+    names = named_questions(judged)
+    if question not in names:
+        raise ImagestrataError(
+            f"{arg('question')} must be one of {', '.join(names)}, not {quote(question)}."
+            if names
+            else f"The answers are to one question, without a name like {quote(question)}.",
+            "" if names else f"Leave out {arg('question')}.",
+        )
+    return judged[judged[QUESTION] == question].reset_index(drop=True)
+
+
+def _agreed(
+    run_folder: Path,
+    judged: pd.DataFrame,
+    settings: Settings,
+    question: str | None,
+    meeting: Path | None,
+) -> pd.DataFrame:
+    """One judgement for each pair and question; that of a meeting, if there is one."""
+    given = settings("consensus")
+    if meeting is not None:
+        key, read = _key(run_folder, _MEETING), settings("read_pairs")
+        if not key.exists():  # the meeting used another form
+            read["questions"] = _questions_of(run_folder)
+        shown = key if key.exists() else judged.drop_duplicates("pair_id")[_PAIRED]
+        given["meeting"] = _of(imagestrata.read_pairs(meeting, shown, **read), question)
+    return imagestrata.consensus(judged, **given)
+
+
+def _key(run_folder: Path, name: str) -> Path:
+    """The key of a form in a run folder."""
+    return run_folder / f"{name}-key.csv"
+
+
+def _questions_of(run_folder: Path) -> dict[str, str] | None:
+    """The questions of the form in a run folder; None if there is one without a name."""
+    from ..annotation.questions import questions_in
+    from ..tables import read_typed
+
+    key = _key(run_folder, _JUDGE)
+    return (questions_in(read_typed(key, ("pair_id",))) or None) if key.exists() else None
 
 
 def _embeddings(run_folder: Path, also: list[Path] | None) -> Any:

@@ -6,7 +6,7 @@
  * Start the page. `ids` are the ids of the tasks, `one` is the word for a task, and answers are
  * stored by `kind` and `data.key`. `show(i, answer)` draws task `i`; `row(i, answer)` is its line in
  * the CSV with `columns`, or `rows(...)` its lines; `summary(answers)` counts at the end. An answer
- * in several steps is stored by `note(answer)` until `isDone(answer)`. `past` is the past participle
+ * in several steps is stored by `note(answer)` until `isDone(answer, i)`. `past` is the past participle
  * of the task ("judged"), `all` the word for all tasks, `file` the name of the CSV. `arrows` are
  * keys for the tasks before and after. With a server (`kit.remote`), `sent(answer)` is what it
  * receives.
@@ -50,7 +50,7 @@ kit.annotate = ({
 
   const begun = (i) => Object.hasOwn(judged, ids[i]);
   // A server knows which tasks are done, also on another device, and never sends answers back.
-  const answered = (i) => (begun(i) ? isDone(judged[ids[i]]) : Boolean(remote?.done.has(ids[i])));
+  const answered = (i) => (begun(i) ? isDone(judged[ids[i]], i) : Boolean(remote?.done.has(ids[i])));
   const nAnswered = () => ids.filter((_, i) => answered(i)).length;
 
   /** The first task without an answer, from `from` on and then from the start; -1 if none. */

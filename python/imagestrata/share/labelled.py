@@ -66,15 +66,15 @@ def _consensus(table: pd.DataFrame) -> str:
 
 def _agreement(table: pd.DataFrame) -> str:
     alpha = table["measure"].str.startswith("krippendorff_alpha") & table["estimate"].notna()
-    of_codes = "code" in table
-    rows = table[alpha].drop_duplicates("code") if of_codes else table[alpha].head(1)
+    by = next((name for name in ("code", "question") if name in table), None)
+    rows = table[alpha].drop_duplicates(by) if by else table[alpha].head(1)
     if rows.empty:
         return "Agreement between annotators could not be measured."
     unit = "image" if "n_images" in table else "pair"
     said = []
     for _, row in rows.iterrows():
         level = row["measure"].removeprefix("krippendorff_alpha_")
-        of = f" for {row['code']}" if of_codes else ""
+        of = f" for {row[by]}" if by else ""
         interval = f"{row['conf_low']:.2f} to {row['conf_high']:.2f}; {level}"
         said.append(f"{row['estimate']:.2f} ({interval}){of}")
     n = rows[f"n_{unit}s"]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..annotation.agreement import percentile_interval
+from ..annotation.questions import check_one_question
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.pairs import check_pairs, clusters_by_image
 from ..validate import check_bool, check_choice
@@ -238,6 +239,7 @@ def pair_ratios(
 
 def check_judged(pairs: Any, name: str = "pairs") -> pd.DataFrame:
     """Pairs with one judgement each, from 0 to 2 or missing."""
+    check_one_question(pairs, name)
     pairs = check_pairs(pairs, "judgement", name=name)
     numbers = pd.to_numeric(pairs["judgement"], errors="coerce").astype(float)
     off = ~(numbers.between(0, 2) | pairs["judgement"].isna())

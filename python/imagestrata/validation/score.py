@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..annotation.questions import QUESTION, named_questions
 from ..embeddings.embeddings import Embeddings
 from ..errors import ImagestrataError
 from ..sampling.pairs import MISSING
@@ -57,7 +58,8 @@ def score_clustering(
         With vectors it must be the result of :func:`cluster_images`.
     truth : DataFrame, array-like of shape (n_images,), or str; optional
         Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
-        :func:`consensus` return them. Pairs without a judgement are left out, and the
+        :func:`consensus` return them; with several questions, one of each ``question``. Pairs
+        without a judgement are left out, and the
         other pairs of their stratum represent them. Or true classes, as in
         :func:`compare_clusterings`: labels in the order of the images, a Series whose
         index names the images, a table with ``image_id`` and ``label``, or the name of a
@@ -107,11 +109,11 @@ def score_clustering(
     DataFrame
         One row per measure: ``measure`` and ``estimate``.
 
-        **Pairs.** A row per measure and weighting, with ``weighting`` ("none" or
-        "design"), ``conf_low``, ``conf_high``, ``n_pairs`` (judged pairs that count),
-        ``n_residual`` (pairs with a residual image, whether they count or not) and
-        ``n_missing`` (pairs with an image that is not in the clustering; they do not
-        count). The measures are
+        **Pairs.** A row per measure and weighting, and with several questions for each
+        ``question``, with ``weighting`` ("none" or "design"), ``conf_low``, ``conf_high``,
+        ``n_pairs`` (judged pairs that count), ``n_residual`` (pairs with a residual image,
+        whether they count or not) and ``n_missing`` (pairs with an image that is not in the
+        clustering; they do not count). The measures are
 
         - ``precision``: among the pairs that the clustering puts together, the share
           that annotators put together;
@@ -213,7 +215,7 @@ def score_clustering(
     }
     if by == "pairs":
         settings: dict[str, Any] = {name: value for name, (value, _) in of_pairs.items()}
-        return score_by_pairs(clustering, truth, residual=residual, **settings)
+        return _by_question(clustering, truth, {"residual": residual, **settings})
     check_idle(f"with {arg('by', by)}", **of_pairs)
     if by == "labels":
         clusters = clusters_of({"clustering": clustering})
@@ -221,6 +223,19 @@ def score_clustering(
         classes = classes_of(truth, clusters, {"clustering": clustering}, images)
         return score_by_labels(clusters["clustering"], classes, residual)
     return score_by_vectors(clustering, embeddings)
+
+
+def _by_question(clustering: Any, pairs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+    """The scores of judged pairs, for each question if they have names."""
+    names = named_questions(pairs)
+    if not names:
+        return score_by_pairs(clustering, pairs, **settings)
+    made = []
+    for name in names:
+        found = score_by_pairs(clustering, pairs[pairs[QUESTION] == name], **settings)
+        found.insert(0, QUESTION, name)
+        made.append(found)
+    return pd.concat(made, ignore_index=True)
 
 
 def _yardstick(truth: Any, by: str | None, embeddings: Any) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..questions import BETWEEN, PLAIN, QUESTION
+
 #: The longest time for one image that is believed, in seconds.
 _LONGEST = 7 * 24 * 3600
 #: The longest text that an annotator can write.
@@ -140,15 +142,36 @@ def _rows_of_ratings(sheet: Sheet, task: str, person: str, value: Any) -> Iterat
 
 
 def _check_pair(sheet: Sheet, value: Any, task: str) -> bool:
-    answers = sheet.fields["judgement"] or ()
-    if not _is_one_of(value, range(len(answers))):
+    if PLAIN in sheet.fields:
+        _check_judgement(value, sheet.fields[PLAIN])
+        return True
+    some = sheet.tasks[task].get("questions")
+    asked = [*sheet.fields] if some is None else some.split(BETWEEN)
+    if not isinstance(value, dict) or not {*value} <= {*asked}:
+        raise _refuse("An answer is about a question that this form does not ask about the pair.")
+    for name, judgement in value.items():
+        _check_judgement(judgement, sheet.fields[name])
+    return len(value) == len(asked)
+
+
+def _check_judgement(value: Any, answers: Sequence[Any] | None) -> None:
+    if not _is_one_of(value, range(len(answers or ()))):
         raise _refuse("A judgement is none of the answers of this form.")
-    return True
 
 
 def _rows_of_pairs(sheet: Sheet, task: str, person: str, value: Any) -> Iterator[tuple[Any, ...]]:
-    row, answers = sheet.tasks[task], sheet.fields["judgement"] or ()
-    yield row["pair_id"], row["image_a"], row["image_b"], person, value, answers[value]
+    row = sheet.tasks[task]
+    pair = (row["pair_id"], row["image_a"], row["image_b"], person)
+    for name, answers in sheet.fields.items():
+        given = value if name == PLAIN else value.get(name)
+        if answers is not None and given is not None:
+            question = () if name == PLAIN else (name,)
+            yield (*pair, *question, given, answers[given])
+
+
+def _columns_of_pairs(names: Sequence[str]) -> tuple[str, ...]:
+    question = () if [*names] == [PLAIN] else (QUESTION,)
+    return ("pair_id", "image_a", "image_b", "annotator", *question, PLAIN, "answer")
 
 
 # ---- labels of images in groups, see label_sets.py ----
@@ -227,7 +250,7 @@ KINDS = {
         "pairs",
         "pair",
         "read_pairs",
-        lambda names: ("pair_id", "image_a", "image_b", "annotator", "judgement", "answer"),
+        _columns_of_pairs,
         _check_pair,
         _rows_of_pairs,
     ),

@@ -44,10 +44,12 @@ def _configuration(form: Form) -> str:
         "  </View>",
     ]
     alone = len(form.fields) == 1
-    needed = "false" if form.asides else "true"  # a skipped image has no answer
+    # A skipped image has no answer, and some tasks have only some of the questions.
+    needed = "false" if form.asides or "questions" in form.tasks else "true"
     for name, answers in form.fields.items():
         if not alone:
-            lines.append(f'  <Header value={quoteattr(name)} size="5"/>')
+            text = form.texts.get(name, name)
+            lines.append(f'  <Header value={quoteattr(text)} size="5"/>')
         if answers is None:
             lines.append(f'  <TextArea name={quoteattr(name)} toName="{first}"/>')
             continue
