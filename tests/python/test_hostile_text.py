@@ -298,7 +298,9 @@ def every_page(clustering: Clustering, text: str, out: Path) -> dict[str, Path]:
         given, out, sample=drawn, keywords=words, posts=posts, time=None, **columns, progress=False
     )
     pairs = sample_pairs(embeddings, 8, 4)
-    export_pairs(pairs, out / "pairs.html", **asked, progress=False)
+    several = {text: f"{text}q", f"{text}2": text}
+    export_pairs(pairs, out / "pairs.html", questions=text, warning=text, progress=False)
+    export_pairs(pairs, out / "asked.html", questions=several, warning=text, progress=False)
     told = [f"{text}{i}" for i in "abcd"]
     descriptions = pd.DataFrame({"cluster": [1, 2, 3, 4], "description": told})
     export_test(

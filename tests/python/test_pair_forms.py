@@ -723,3 +723,24 @@ def test_one_question_with_a_name_looks_like_one_without(pairs, tmp_path, visit)
     with pytest.warns(UserWarning, match="4 of 6 pairs have no judgement"):
         table = read_pairs(downloaded(visit, tmp_path), pairs)
     assert table[["question", "judgement"]].to_numpy().tolist() == [["idea", 1], ["idea", 0]]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "name", ["=a", "<b>", "it's, a 'name'", "__proto__", "constructor", "a\nb"]
+)
+def test_names_of_questions_may_be_any_text(pairs, tmp_path, visit, name):
+    questions = {name: "Same?", "@x": "<i>Same</i> idea?"}
+    html = export(pairs.head(1), tmp_path / "p.html", questions=questions)
+    visit.goto(html.as_uri())
+    begin(visit, "anna")
+    assert visit.locator("#ask-1").inner_text() == "<i>Same</i> idea?"
+    visit.keyboard.press("s")
+    visit.keyboard.press("d")
+    table = read_pairs(downloaded(visit, tmp_path), html)
+    assert dict(zip(table["question"], table["judgement"], strict=True)) == {name: 1, "@x": 0}
+    sheet = export(pairs.head(1), tmp_path / "s.csv", to="csv", questions=questions)
+    filled = pd.read_csv(sheet, dtype=str)
+    filled = filled.assign(**dict.fromkeys(filled.columns[-2:], "same"), annotator="ben")
+    filled.to_csv(tmp_path / "back.csv", index=False)
+    assert read_pairs(tmp_path / "back.csv", sheet)["question"].tolist() == [*questions]
