@@ -2,8 +2,11 @@
 #'
 #' @param tuned The result of [tune_clusters()].
 #' @param embeddings The embeddings that were tuned.
-#' @param one_standard_error Take the clustering with the fewest clusters among those within one
-#'   standard error of the best (the standard error of the best), instead of the best itself?
+#' @param one_standard_error Take the clustering with the fewest clusters among those whose
+#'   difference from the best is at most one standard error of this difference, instead of the best
+#'   itself?
+#' @param out A run folder. Clusters of reduced vectors need a run folder of their own, in which the
+#'   vectors are stored, too.
 #' @inheritParams scan_images
 #' @inheritParams cluster_images
 #'

@@ -10,6 +10,14 @@
 #' `tidy(x, "heldout")` estimates the performance of the choice by cross-validation: each fold of
 #' the pairs is scored by the clustering that is best on the other folds.
 #'
+#' `tidy(x, "differences")` compares all pairs of different clusterings, baselines included, on the
+#' same judged pairs. Its intervals come from draws that give each judged pair a random weight, the
+#' same for all clusterings (the Bayesian bootstrap of Rubin 1981 in each stratum), so that what two
+#' clusterings have in common cancels. Each interval is for one comparison that was planned. The
+#' choice of the best among many is another question: `may_be_best` marks the clusterings that are
+#' not significantly worse than any other, in comparisons of each with all others (Hsu 1984). This
+#' set contains the best clustering of the grid with 95% confidence, however many there are.
+#'
 #' Pairs that were drawn from one k-means say little about differences between other clusterings.
 #' Draw them from the candidates: `sample_pairs(embeddings, grid = )` with the same grid. Pairs
 #' without a column `probability` represent only themselves, with a warning: a clustering that is
@@ -28,7 +36,11 @@
 #' @param grid A named list of settings of [cluster_images()], `method` and `preset` among them:
 #'   every combination is fitted; or a list of several such lists. `NULL` among the values, as in
 #'   `list(neighbors = list(NULL, 15))`, is a value, too. By default the paper's, with
-#'   `preset = "paper"`: `step_size` 3 and 5, `similarity_threshold` 0 to .05.
+#'   `preset = "paper"`: `step_size` 3 and 5, `similarity_threshold` 0 to .05. With `reduction`
+#'   (`"pca"`, `"umap"` or `NULL`), vectors are reduced first, each once, as [reduce_embeddings()]
+#'   does; `n_components`, `n_neighbors`, `min_dist` and `metric` are then its settings:
+#'   `list(method = "hdbscan", reduction = "umap", n_components = c(5, 10),
+#'   n_neighbors = c(5, 15, 30), min_cluster_size = c(50, 100))`.
 #' @param measure The measure that decides: `"f1"`, `"mean_pr"` (the paper's F), `"precision"`,
 #'   `"recall"` or, with graded judgements, `"quality"`.
 #' @param folds Number of folds of the cross-validation, stratified by stratum and judgement.
@@ -50,9 +62,13 @@
 #'   candidate with identical clusters, often itself), `encoder`, `method`, `baseline`, the settings
 #'   that vary, `n_clusters`, `share_residual`, `measure`, `weighting` (`"design"`: all pairs of
 #'   images; `"none"`: the drawn pairs), `estimate`, `std.error`, `conf.low`, `conf.high` (95%),
-#'   `n_pairs` (pairs that are used) and `settings` (all of them, as JSON). [glance()][tidiers]
+#'   `n_pairs` (pairs that are used), `may_be_best` (in the set that contains the best with 95%
+#'   confidence; `FALSE` for baselines) and `settings` (all of them, as JSON). [glance()][tidiers]
 #'   returns one row; [tidy()][tidiers] with `"heldout"` the performance of the choice on held-out
-#'   pairs, and with `"selection"` the choice on each fold;
+#'   pairs, with `"selection"` the choice on each fold, and with `"differences"` a row per pair of
+#'   different clusterings and measure: `candidate_a`, `candidate_b`, `measure`, `estimate` (that of
+#'   a minus that of b), `std.error`, `conf.low`, `conf.high` (95%, for this comparison alone) and
+#'   `n_differ` (judged pairs that only one of the two puts together);
 #'   [autoplot()][autoplot.imagestrata_tuning] draws the paper's Figures 5 and 7;
 #'   [best_clustering()] returns the clustering itself.
 #' @family verbs
@@ -66,6 +82,7 @@
 #' tuned <- tune_clusters(embeddings, pairs, grid, progress = FALSE)
 #' tuned
 #' tidy(tuned, "heldout")
+#' tidy(tuned, "differences")
 tune_clusters <- function(embeddings,
                           pairs,
                           grid = NULL,
@@ -134,8 +151,9 @@ tbl_sum.imagestrata_tuning <- function(x, ...) {
       if (line$n_missing > 0) paste0(" (", line$n_missing, " with missing images left out)")
     ),
     "Best" = sprintf(
-      "candidate %d, %s, %d clusters: %s %.3f (%.3f on held-out pairs)",
-      line$candidate, line$encoder, line$n_clusters, line$measure, line$estimate, line$heldout
+      "candidate %d, %s, %d clusters: %s %.3f (%.3f on held-out pairs); %s may be the best",
+      line$candidate, line$encoder, line$n_clusters, line$measure, line$estimate, line$heldout,
+      count_of(line$n_may_be_best, "clustering")
     )
   )
 }

@@ -273,13 +273,13 @@ def test_what_r_sends_is_told_by_its_kind(tmp_path: Path) -> None:
 
 def test_every_result_with_tables_is_sent_as_its_tables_and_settings() -> None:
     one = pd.DataFrame({"a": [1]})
-    tuned = imagestrata.Tuning(one, one, one, {"k": 3})
+    tuned = imagestrata.Tuning(one, one, one, one, {"k": 3})
     sent = calls._send(imagestrata.Comparison(one, one, one, {"k": 3}))
     assert list(sent["tables"]) == ["pairs", "flows", "summary"]
     assert json.loads(sent["settings"]) == {"k": 3}
     again = calls._receive({"kind": "tuning", **{
         "tables": {name: encode_table(getattr(tuned, name))
-                   for name in ("results", "selection", "heldout")},
+                   for name in ("results", "selection", "heldout", "differences")},
         "settings": json.dumps(tuned.settings),
     }})  # fmt: skip
     pd.testing.assert_frame_equal(again.results, one)

@@ -23,6 +23,7 @@ from imagestrata import (
     draw_demo_corpus,
     embed_images,
     plot_tuning,
+    reduce_embeddings,
     sample_pairs,
     score_clustering,
     tune_clusters,
@@ -139,7 +140,8 @@ def test_the_table_is_tidy(tuned):
     assert list(results) == [
         *("candidate", "same_as", "encoder", "method", "baseline", "step_size"),
         *("similarity_threshold", "n_clusters", "share_residual", "measure", "weighting"),
-        *("estimate", "std_error", "conf_low", "conf_high", "n_pairs", "settings"),
+        *("estimate", "std_error", "conf_low", "conf_high", "n_pairs"),
+        *("may_be_best", "settings"),
     ]
     assert not results.duplicated(["candidate", "measure"]).any()
     assert own["candidate"].max() == 16
@@ -372,7 +374,12 @@ def test_the_best_is_fitted_again(corpus, tuned):
         )
     assert len(found.clusters) == best["n_clusters"]
     assert found.settings["step_size"] == best["step_size"]
-    near = rows[rows["estimate"] >= best["estimate"] - best["std_error"]]
+    table = tuned.differences[tuned.differences["measure"] == "f1"]
+    errors = {row.same_as: 0.0 for row in rows.itertuples() if row.same_as == best["same_as"]}
+    for row in table.itertuples():
+        if best["same_as"] in (row.candidate_a, row.candidate_b):
+            errors[row.candidate_a + row.candidate_b - best["same_as"]] = row.std_error
+    near = rows[best["estimate"] - rows["estimate"] <= rows["same_as"].map(errors)]
     assert len(simple.clusters) == near["n_clusters"].min()
 
 
@@ -382,7 +389,7 @@ def test_few_pairs_and_better_baselines_warn(corpus):
     with pytest.warns(UserWarning, match="Only 60 pairs decide"):
         best_clustering(few, good, progress=False)
     cut = few.results.assign(estimate=np.where(few.results["baseline"], 0.999, 0.5))
-    beaten = Tuning(cut, few.selection, few.heldout, {**few.settings, "n_pairs": 300})
+    beaten = replace(few, results=cut, settings={**few.settings, "n_pairs": 300})
     with pytest.warns(UserWarning, match=r"A baseline is better than all 1 candidate: kmeans"):
         best_clustering(beaten, good, progress=False)
     with (
@@ -417,7 +424,7 @@ def test_stored_interrupted_and_taken_up_again(corpus, tmp_path, monkeypatch):
     fitted.clear()
     again = tune_clusters(good, pairs, grid, out=tmp_path, progress=False)
     assert not fitted
-    for name in ("results", "selection", "heldout"):
+    for name in ("results", "selection", "heldout", "differences"):
         assert_frame_equal(getattr(again, name), getattr(whole, name))
     assert again.settings == json.loads(json.dumps(whole.settings))
     with pytest.raises(ImagestrataError, match="already holds the step 'tune'"):
@@ -433,6 +440,127 @@ def test_methods_and_presets_in_the_grid(corpus):
     assert set(rows["method"]) == {"kmeans"}
     paper = tune_clusters(good, pairs, {"preset": ["paper"]}, weighted=True, progress=False)
     assert paper.results["preset"].iloc[0] == "paper"
+
+
+@pytest.fixture(scope="module")
+def reductions(corpus):
+    """Two reductions with two methods, and the vectors as they are."""
+    good, _, pairs = corpus
+    grids = [
+        {"method": ["kmeans"], "n_clusters": [4, 6], "reduction": ["pca"], "n_components": [2, 3]},
+        {"k": [4], "release_share": [1], "neighbors": [None], "reduction": [None, "pca"]},
+    ]
+    return grids, tune_clusters(good, pairs, grids, progress=False)
+
+
+def test_reductions_in_the_grid(corpus, reductions):
+    good, _, pairs = corpus
+    rows = reductions[1].results.query("measure == 'f1'")
+    own = rows[~rows["baseline"]].reset_index(drop=True)
+    assert own["n_components"].tolist()[:4] == [2, 3, 2, 3]
+    assert own["n_components"].isna().tolist()[4:] == [True, True]
+    assert own["reduction"].isna().tolist() == [False] * 4 + [True, False]
+    assert json.loads(own["settings"][1]) == {
+        "reduction": "pca", "n_components": 3, "n_clusters": 4
+    }  # fmt: skip
+    for row in own.itertuples():
+        vectors = good
+        settings = json.loads(row.settings)
+        if settings.pop("reduction", None):
+            number = settings.pop("n_components", None)
+            vectors = reduce_embeddings(good, n_components=number, progress=False)
+        found = cluster_images(vectors, row.method, **settings, progress=False)
+        score = score_clustering(found, pairs, measures="f1", weighted=True)
+        assert score["estimate"].item() == pytest.approx(row.estimate)
+    # A baseline for each kind of vectors.
+    baselines = rows[rows["baseline"]]
+    assert baselines["reduction"].isna().any() and (baselines["n_components"] == 2).any()
+
+
+def test_the_best_clustering_of_reduced_vectors(corpus, reductions, tmp_path):
+    good, _, pairs = corpus
+    grid = {"method": ["kmeans"], "n_clusters": [6], "reduction": ["pca"], "n_components": [3]}
+    tuned = tune_clusters(good, pairs, grid, baselines=False, progress=False)
+    best = best_clustering(tuned, good, out=tmp_path / "run", progress=False)
+    reduced = reduce_embeddings(good, n_components=3, progress=False)
+    alone = cluster_images(reduced, "kmeans", n_clusters=6, progress=False)
+    assert_frame_equal(best.images, alone.images)
+    assert Embeddings.load(tmp_path / "run").matrix.shape == (300, 3)
+    with pytest.raises(ImagestrataError, match="already holds the step 'embed'"):
+        other = reduce_embeddings(good, n_components=2, out=tmp_path / "other", progress=False)
+        assert len(other) == 300
+        best_clustering(tuned, good, out=tmp_path / "other", progress=False)
+
+
+def test_a_reduction_is_computed_once_and_kept(corpus, reductions, tmp_path, monkeypatch):
+    good, _, pairs = corpus
+    grids, whole = reductions
+    reduced = []
+    monkeypatch.setattr(
+        grid_module,
+        "reduce_embeddings",
+        lambda *given, **settings: (
+            reduced.append(settings) or reduce_embeddings(*given, **settings)
+        ),
+    )
+
+    def stop(doing, done, total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tune_clusters(good, pairs, grids, out=tmp_path, progress=stop)
+    assert [one["n_components"] for one in reduced] == [2, 3]
+    resumed = tune_clusters(good, pairs, grids, out=tmp_path, progress=False)
+    assert [one.get("n_components") for one in reduced] == [2, 3, None]
+    assert_frame_equal(resumed.results, whole.results)
+    assert_frame_equal(resumed.differences, whole.differences)
+
+
+def test_pairs_of_a_grid_with_reductions(corpus, reductions):
+    drawn = sample_pairs(corpus[0], n=60, k=8, grid=reductions[0], progress=False)
+    n_different = reductions[1].summary["n_different"].item()
+    assert {f"of {n_different}"} == set(drawn["stratum"].str.extract(r"(of \d+)")[0])
+
+
+def test_umap_in_the_grid_has_its_defaults(corpus):
+    grid = {"method": ["hdbscan"], "reduction": ["umap", "pca"], "min_cluster_size": [5]}
+    found = grid_module.candidates_of({"good": corpus[0]}, grid_module.checked_grid(grid), 0)
+    assert [one.settings.get("neighbors", "auto") for one in found] == [None, "auto"]
+    assert [one.reduction for one in found] == [{"method": "umap"}, {"method": "pca"}]
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"reduction": ["tsne"]}, "`reduction` must be one of 'pca', 'umap'"),
+        ({"reduction": ["pca"], "n_neighbors": [5]}, 'no effect with reduction="pca"'),
+        ({"reduction": ["pca"], "n_components": [9]}, "`n_components` must be between 1 and 8"),
+        (
+            {"reduction": [None, "pca"], "n_components": [3]},
+            "`n_components` is a setting of the reduction(.|\n)*list of two grids",
+        ),
+        ({"n_neighbors": [5]}, "has no setting 'n_neighbors'"),
+    ],
+)
+def test_bad_reductions(corpus, grid, message):
+    with pytest.raises(ImagestrataError, match=message):
+        tune_clusters(corpus[0], corpus[2], grid, progress=False)
+
+
+def test_the_best_of_the_grid_and_its_differences(tuned):
+    rows = tuned.results[tuned.results["measure"] == "f1"]
+    line = tuned.summary.iloc[0]
+    may = set(rows.loc[rows["may_be_best"], "candidate"])
+    assert line["candidate"] in may and len(may) == line["n_may_be_best"] < 16
+    assert not rows.loc[rows["baseline"], "may_be_best"].any()
+    assert f"{len(may)} clusterings may be the best" in repr(tuned)
+    table = tuned.differences[tuned.differences["measure"] == "f1"]
+    different = rows["same_as"].nunique()
+    assert len(table) == different * (different - 1) / 2
+    estimate = rows.set_index("candidate")["estimate"]
+    both = estimate[table["candidate_a"]].to_numpy() - estimate[table["candidate_b"]].to_numpy()
+    np.testing.assert_allclose(table["estimate"], both)
 
 
 def test_several_grids(corpus):

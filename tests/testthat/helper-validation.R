@@ -31,15 +31,22 @@ toy_tuning <- function() {
     weighting = "design",
     estimate = c(0.8, 0.6, 0.5, 0.4, 0.7, 0.3),
     std_error = 0.02, conf_low = estimate - 0.05, conf_high = estimate + 0.05,
-    n_pairs = 300L, settings = "{}"
+    n_pairs = 300L, may_be_best = rep(c(TRUE, FALSE, FALSE), each = 2), settings = "{}"
   )
   summary <- tibble::tibble(
     n_candidates = 2L, n_different = 2L, n_baselines = 1L, n_pairs = 300L, n_missing = 0L,
     folds = 5L, measure = "precision", weighting = "design",
     candidate = 1L, encoder = "hog", n_clusters = 12L, estimate = 0.8, std_error = 0.02,
-    heldout = 0.78, best_baseline = 0.7
+    n_may_be_best = 1L, heldout = 0.78, best_baseline = 0.7
   )
-  tables <- list(results = results, heldout = results[1:2, ], summary = summary)
+  differences <- tibble::tibble(
+    candidate_a = rep(c(1L, 1L, 2L), each = 2), candidate_b = rep(c(2L, 3L, 3L), each = 2),
+    measure = rep(c("precision", "recall"), 3), estimate = c(0.3, 0.2, 0.1, 0.3, -0.2, 0.1),
+    std_error = 0.02, conf_low = estimate - 0.04, conf_high = estimate + 0.04, n_differ = 20L
+  )
+  tables <- list(
+    results = results, heldout = results[1:2, ], differences = differences, summary = summary
+  )
   new_result(
     list(tables = lapply(tables, encode_table), settings = "{\"grid\": {\"k\": [10]}}"),
     "imagestrata_tuning", "results"

@@ -38,6 +38,11 @@ test_that("a tuning says what was best", {
   expect_output(print(tuned), "candidate 1, hog, 12 clusters: precision 0.800 (0.780",
     fixed = TRUE
   )
+  expect_output(print(tuned), "1 clustering may be the best")
+  expect_named(tidy(tuned, "differences"), c(
+    "candidate_a", "candidate_b", "measure", "estimate", "std.error", "conf.low", "conf.high",
+    "n_differ"
+  ))
   expect_equal(glance(tuned)$heldout, 0.78)
   expect_equal(nrow(tidy(tuned, "heldout")), 2)
   expect_equal(nrow(tidy(tuned)), 6)
@@ -104,6 +109,58 @@ test_that("the pairs' probabilities, or the lack of them, decide what is estimat
     tune_clusters(embeddings, pairs, list(similarity_threshold = c(0, 0.001)), progress = FALSE),
     "2 points of the grid give only 1 different clustering"
   )
+})
+
+test_that("standard errors of differences are those of the package survey", {
+  skip_if_no_core()
+  vectors <- toy_vectors()
+  pairs <- sample_pairs(vectors, n = 600, k = 4, share_within = 0.5, between = "random")
+  group <- as.integer(sub("\\D*", "", pairs$image_a)) %% 3
+  other <- as.integer(sub("\\D*", "", pairs$image_b)) %% 4
+  pairs$judgement <- as.integer((pairs$stratum == "within") != (group == 0 & other == 1))
+  pairs$N_h <- NULL # the number of all pairs is then estimated, as survey does
+  grid <- list(method = "kmeans", n_clusters = c(3, 5))
+  tuned <- tune_clusters(vectors, pairs, grid, baselines = FALSE, progress = FALSE)
+  found <- lapply(c(3, 5), \(k) {
+    topics <- cluster_images(vectors, "kmeans", n_clusters = k, progress = FALSE)
+    cluster <- topics$cluster[match(pairs$image_a, topics$image_id)]
+    as.numeric(cluster == topics$cluster[match(pairs$image_b, topics$image_id)])
+  })
+  data <- data.frame(
+    hits_a = found[[1]] * pairs$judgement, n_a = found[[1]],
+    hits_b = found[[2]] * pairs$judgement, n_b = found[[2]], same = pairs$judgement,
+    stratum = pairs$stratum, weight = 1 / pairs$probability
+  )
+  design <- survey::svydesign(ids = ~1, strata = ~stratum, weights = ~weight, data = data)
+  totals <- survey::svytotal(~ hits_a + n_a + hits_b + n_b + same, design)
+  expected <- survey::svycontrast(totals, list(
+    precision = quote(hits_a / n_a - hits_b / n_b),
+    recall = quote(hits_a / same - hits_b / same),
+    f1 = quote(2 * hits_a / (n_a + same) - 2 * hits_b / (n_b + same))
+  ))
+  ours <- tidy(tuned, "differences")
+  ours <- ours[match(c("precision", "recall", "f1"), ours$measure), ]
+  expect_equal(ours$estimate, unname(as.vector(stats::coef(expected))), tolerance = 1e-6)
+  expect_equal(ours$std.error, unname(as.vector(survey::SE(expected))), tolerance = 0.08)
+})
+
+test_that("reductions belong to the grid", {
+  skip_if_no_core()
+  embeddings <- example_embeddings()
+  pairs <- judged_pairs(embeddings, 200)
+  grid <- list(
+    method = "kmeans", n_clusters = c(5, 10), reduction = "pca", n_components = c(2, 10)
+  )
+  tuned <- tune_clusters(embeddings, pairs, grid, progress = FALSE)
+  expect_equal(glance(tuned)$n_candidates, 4)
+  expect_setequal(tuned$n_components, c(2, 10))
+  found <- best_clustering(tuned, embeddings, progress = FALSE)
+  best <- tuned[tuned$candidate == glance(tuned)$candidate, ][1, ]
+  reduced <- reduce_embeddings(embeddings, n_components = best$n_components, progress = FALSE)
+  alone <- cluster_images(
+    reduced, "kmeans", n_clusters = best$n_clusters, progress = FALSE
+  )
+  expect_equal(found$cluster, alone$cluster)
 })
 
 test_that("pairs with images that an encoder lacks are left out on request", {

@@ -145,7 +145,7 @@ def _receive_clustering(sent: Sent) -> Any:
 
 
 def _receive_tuning(sent: Sent) -> Any:
-    names = ("results", "selection", "heldout")
+    names = ("results", "selection", "heldout", "differences")
     tables = {name: decode_table(sent["tables"][name]) for name in names}
     return imagestrata.Tuning(**tables, settings=json.loads(sent["settings"]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import as_embeddings, is_vectors
+from ..embeddings.reduce import check_reduction, reduce_embeddings
 from ..errors import ImagestrataError, plural
 from ..files import Parts
 from ..progress import Progress, track
@@ -22,20 +23,50 @@ from ..wording import arg, quote, verb
 from .base import ClusterEstimator, TableCache, fit_estimator
 from .cluster import METHODS, is_map, make_estimator
 
+#: Settings of :func:`reduce_embeddings` in a grid with ``reduction``, the method.
+OF_REDUCTION = ("n_components", "n_neighbors", "min_dist", "metric")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Candidate:
-    """A clustering to be fitted and scored."""
+    """A clustering to be fitted and scored.
+
+    Attributes
+    ----------
+    encoder, method : str
+    settings : dict
+        Settings of :func:`cluster_images`.
+    baseline : bool
+    reduction : dict
+        ``method`` and settings of :func:`reduce_embeddings`; empty for vectors as they are.
+    """
 
     encoder: str
     method: str
     settings: dict[str, Any]
     baseline: bool = False
+    reduction: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        content = [self.encoder, self.method, self.settings]
+        content = [self.encoder, self.method, self.settings, *self._reduced]
         return f"candidate-{fingerprint(content)}"
+
+    @property
+    def vectors(self) -> str:
+        """A name for the vectors that are clustered."""
+        return f"vectors-{fingerprint([self.encoder, *self._reduced])}"
+
+    @property
+    def _reduced(self) -> list[dict[str, Any]]:
+        return [self.reduction] if self.reduction else []
+
+    @property
+    def point(self) -> dict[str, Any]:
+        """All settings, as in a point of the grid, but without the method."""
+        reduction = dict(self.reduction)
+        named = {"reduction": reduction.pop("method")} if reduction else {}
+        return {**named, **reduction, **self.settings}
 
 
 def named_embeddings(given: Any, missing: str = "error") -> dict[str, Embeddings]:
@@ -153,12 +184,37 @@ def candidates_of(
         for grid in grids:
             for values in itertools.product(*grid.values()):
                 settings = dict(zip(grid, values, strict=True))
-                if is_map(one):
+                reduction = split_reduction(settings)
+                shape = one.matrix.shape
+                if reduction:
+                    checked = check_reduction(one, **reduction, seed=seed, called="reduction")
+                    number = checked["n_components"]
+                    shape = (shape[0], number if isinstance(number, int) else shape[1])
+                if is_map(one) or reduction.get("method") == "umap":
                     settings.setdefault("neighbors", None)
-                candidate = Candidate(name, settings.pop("method", "iterative"), settings)
-                _estimator(candidate, seed).check_arguments(one.matrix.shape)
+                method = settings.pop("method", "iterative")
+                candidate = Candidate(name, method, settings, reduction=reduction)
+                _estimator(candidate, seed).check_arguments(shape)
                 made.append(candidate)
     return made
+
+
+def split_reduction(settings: dict[str, Any]) -> dict[str, Any]:
+    """Remove ``reduction`` and its settings from a point of a grid, and return them.
+
+    Without ``reduction``, ``n_components`` is a setting of :func:`cluster_images` and remains.
+    """
+    if "reduction" not in settings:
+        return {}
+    method = settings.pop("reduction")
+    given = {name: settings.pop(name) for name in OF_REDUCTION if name in settings}
+    if method is None and given:
+        raise ImagestrataError(
+            f"{arg(next(iter(given)))} is a setting of the reduction, and some combinations of "
+            f"{arg('grid')} have {arg('reduction', None)}.",
+            "Give a list of two grids: one with reductions and their settings, one without.",
+        )
+    return {} if method is None else {"method": method, **given}
 
 
 def _estimator(candidate: Candidate, seed: int) -> ClusterEstimator:
@@ -174,17 +230,15 @@ def baselines_of(
     Numbers of one encoder that differ by less than a tenth share one baseline.
     """
     methods = [name for name, kind in METHODS.items() if "n_clusters" in kind().get_params()]
-    numbers: dict[str, tuple[str, dict[str, Any], set[int]]] = {}
+    numbers: dict[str, tuple[Candidate, dict[str, Any], set[int]]] = {}
     for candidate, labels in zip(candidates, found, strict=True):
         shared = ("neighbors", "normalize", "n_components", "exact")
         same = {name: candidate.settings[name] for name in shared if name in candidate.settings}
-        group = numbers.setdefault(
-            fingerprint([candidate.encoder, same]), (candidate.encoder, same, set())
-        )
+        group = numbers.setdefault(fingerprint([candidate.vectors, same]), (candidate, same, set()))
         group[2].add(int(labels.max(initial=-1)) + 1)
     return [
-        Candidate(encoder, method, {"n_clusters": n_clusters, **same}, baseline=True)
-        for encoder, same, all_numbers in numbers.values()
+        Candidate(like.encoder, method, {"n_clusters": n_clusters, **same}, True, like.reduction)
+        for like, same, all_numbers in numbers.values()
         for n_clusters in _thinned(all_numbers)
         for method in methods
     ]
@@ -228,26 +282,56 @@ def _group(candidate: Candidate, seed: int) -> str:
         for name, value in estimator.get_params().items()
         if name not in estimator.after_fit
     }
-    return fingerprint([candidate.encoder, candidate.method, deciding])
+    return fingerprint([candidate.vectors, candidate.method, deciding])
+
+
+class Reduced:
+    """The matrices of encoders, and of reductions of them, each of which is computed once.
+
+    Parameters
+    ----------
+    encoders : dict of Embeddings
+    seed : int
+    parts : Parts, optional
+        Where reduced vectors are stored, so that an interrupted call need not compute them again.
+    """
+
+    def __init__(self, encoders: Mapping[str, Embeddings], seed: int, parts: Parts | None) -> None:
+        self.encoders, self.seed, self.parts = encoders, seed, parts
+        self._made: dict[str, NDArray[Any]] = {}
+
+    def matrix(self, candidate: Candidate) -> NDArray[Any]:
+        """The vectors that the candidate clusters."""
+        given = self.encoders[candidate.encoder]
+        if not candidate.reduction:
+            return given.matrix
+        name = candidate.vectors
+        if name not in self._made:
+
+            def make() -> pd.DataFrame:
+                settings = candidate.reduction
+                reduced = reduce_embeddings(given, **settings, seed=self.seed, progress=False)
+                return pd.DataFrame(reduced.matrix).rename(columns=str)
+
+            table = make() if self.parts is None else self.parts.load(name, make).to_pandas()
+            self._made[name] = np.ascontiguousarray(table.to_numpy(dtype=np.float32))
+        return self._made[name]
 
 
 def fit_all(
     candidates: Sequence[Candidate],
-    encoders: Mapping[str, Embeddings],
-    seed: int,
-    parts: Parts | None,
+    vectors: Reduced,
     progress: Progress,
     doing: str,
 ) -> list[NDArray[np.intp]]:
     """Cluster (from 0, -1 residual) of each image of its embeddings, for every candidate."""
-    shared = _SharedFits()
+    shared, seed, parts = _SharedFits(), vectors.seed, vectors.parts
     groups = [_group(candidate, seed) for candidate in candidates]
     found: dict[int, NDArray[np.intp]] = {}
     with track(progress, doing, len(candidates)) as advance:
         for row in sorted(range(len(candidates)), key=lambda row: groups.index(groups[row])):
             candidate = candidates[row]
-            one = encoders[candidate.encoder]
-            make = partial(_fit, candidate, one, seed, shared, groups[row])
+            make = partial(_fit, candidate, vectors, seed, shared, groups[row])
             stored = None if parts is None else parts.read(candidate.key)
             table = make() if parts is None else parts.load(candidate.key, make).to_pandas()
             found[row] = table["cluster"].to_numpy()
@@ -256,8 +340,8 @@ def fit_all(
 
 
 def _fit(
-    candidate: Candidate, embeddings: Embeddings, seed: int, shared: _SharedFits, group: str
+    candidate: Candidate, vectors: Reduced, seed: int, shared: _SharedFits, group: str
 ) -> pd.DataFrame:
     estimator = _estimator(candidate, seed)
-    fit_estimator(estimator, embeddings.matrix, cached=shared.cache(group))
+    fit_estimator(estimator, vectors.matrix(candidate), cached=shared.cache(group))
     return pd.DataFrame({"cluster": estimator.labels_})

@@ -119,19 +119,19 @@ def reduce_embeddings(
     >>> abs(reduced.matrix[:, 0]).round(3).tolist()
     [10.0, 5.0, 0.0, 5.0, 10.0]
     """
-    reduce = METHODS[check_choice("method", method, METHODS)]
     if seed is not None:
         seed = check_seed(seed)
     overwrite = check_bool("overwrite", overwrite)
-    if method == "pca":
-        check_idle(
-            f"with {arg('method', 'pca')}",
-            n_neighbors=(n_neighbors, 15),
-            min_dist=(min_dist, 0.0),
-            metric=(metric, "euclidean"),
-        )
     given = as_embeddings(embeddings)
-    settings = _settings(given, method, n_components, n_neighbors, min_dist, metric, seed)
+    settings = check_reduction(
+        given,
+        method,
+        n_components=n_components,
+        n_neighbors=n_neighbors,
+        min_dist=min_dist,
+        metric=metric,
+        seed=seed,
+    )
     step = Step(
         out,
         "embed",
@@ -142,7 +142,7 @@ def reduce_embeddings(
     )
 
     def make() -> Embeddings:
-        matrix, learnt = reduce(given.matrix, settings, progress)
+        matrix, learnt = METHODS[method](given.matrix, settings, progress)
         return Embeddings(
             given.images,
             np.ascontiguousarray(matrix, dtype=np.float32),
@@ -187,16 +187,28 @@ def principal_components(
     return fit.fit_transform(writable(X)), fit.explained_variance_ratio_
 
 
-def _settings(
+def check_reduction(
     given: Embeddings,
     method: str,
-    n_components: Any,
-    n_neighbors: Any,
-    min_dist: Any,
-    metric: Any,
+    *,
+    n_components: Any = None,
+    n_neighbors: Any = 15,
+    min_dist: Any = 0.0,
+    metric: Any = "euclidean",
     seed: int | None,
+    called: str = "method",
 ) -> dict[str, Any]:
-    """Check the settings against the vectors, and return them."""
+    """Check the settings of a reduction against the vectors, and return them.
+
+    ``called`` is the name of the argument for the method, which messages contain.
+    """
+    if check_choice(called, method, METHODS) == "pca":
+        check_idle(
+            f"with {arg(called, 'pca')}",
+            n_neighbors=(n_neighbors, 15),
+            min_dist=(min_dist, 0.0),
+            metric=(metric, "euclidean"),
+        )
     n = len(given.matrix)
     if all_rows_equal(given.matrix):
         raise ImagestrataError(

@@ -173,6 +173,7 @@ def sample_pairs(
     so that answers to other pairs are detected when they are read.
     """
     from ..clustering.grid import (
+        Reduced,
         candidates_of,
         checked_grid,
         common_images,
@@ -243,7 +244,9 @@ def sample_pairs(
             return _draw_plainly(images, n, rng)
         labels, cells, first = found, None, next(iter(encoders.values()))
         if grid is not None:
-            fitted = fit_all(candidates, encoders, seed, step.parts, progress, "Clustering")
+            fitted = fit_all(
+                candidates, Reduced(encoders, seed, step.parts), progress, "Clustering"
+            )
             labels = on_images(images, candidates, fitted, encoders)
         elif clusterings is None:
             fits = (cluster_for_pairs(one.matrix, k, seed).labels for one in encoders.values())

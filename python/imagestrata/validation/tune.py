@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..clustering.grid import (
     Candidate,
+    Reduced,
     baselines_of,
     candidates_of,
     checked_grid,
@@ -39,6 +40,7 @@ from ..validate import (
 )
 from ..verbs import public
 from ..wording import arg
+from .differences import Compared
 from .folds import JudgedPairs, choose_on_folds, score_all
 from .pair_scores import MEASURES, tell_not_weighted
 from .tuning import Tuning
@@ -91,7 +93,10 @@ def tune_clusters(
         combinations of each grid are tried; None is a value, too, as in
         ``{"neighbors": [None, 15]}``. By default the paper's grid, with
         ``preset="paper"``: step_size 3 and 5, similarity_threshold 0 to .05 in steps
-        of .01.
+        of .01. With ``reduction`` ("pca", "umap" or None), vectors are reduced first, each once,
+        as :func:`reduce_embeddings` does; ``n_components``, ``n_neighbors``, ``min_dist`` and
+        ``metric`` are then its settings: ``{"method": ["hdbscan"], "reduction": ["umap"],
+        "n_components": [5, 10], "n_neighbors": [5, 15, 30], "min_cluster_size": [50, 100]}``.
     measure : str, default "f1"
         Measure to maximise: "precision", "recall", "f1", "mean_pr" (the paper's F) or,
         with graded judgements, "quality", which is NaN for clusterings with too few
@@ -132,8 +137,8 @@ def tune_clusters(
     Returns
     -------
     Tuning
-        Tables of results, of the choice on each fold, and of its scores on held-out
-        pairs.
+        Tables of results, of the differences between clusterings, of the choice on each fold,
+        and of its scores on held-out pairs.
 
     Raises
     ------
@@ -155,6 +160,14 @@ def tune_clusters(
     estimate without this optimism: each fold is set aside in turn, the best candidate on
     the other folds decides the pairs of that fold, and the pairs of all folds are scored
     together. ``docs/judged-pairs.md`` reports how often intervals cover.
+
+    ``differences`` compares clusterings on the same pairs. Its intervals come from draws that
+    give each judged pair a random weight, the same for all clusterings (the Bayesian bootstrap of
+    Rubin 1981 in each stratum), so that what two clusterings have in common cancels. Each
+    interval is for one comparison that was planned. The choice of the best among many is another
+    question: ``may_be_best`` marks the candidates that are not significantly worse than any
+    other, in comparisons of each with all others (Hsu 1984). This set contains the best
+    candidate with 95% confidence, however many candidates there are.
 
     Pairs drawn from one k-means are hardly informative about clusterings that differ from
     it elsewhere; pairs drawn from the candidates compare them best.
@@ -196,25 +209,29 @@ def tune_clusters(
     step = Step(folder, "tune", settings, inputs=inputs, overwrite=overwrite)
 
     def make() -> Tuning:
-        found = fit_all(candidates, encoders, seed, step.parts, progress, "Tuning")
+        vectors = Reduced(encoders, seed, step.parts)
+        found = fit_all(candidates, vectors, progress, "Tuning")
         own = list(range(len(candidates)))
         compared = baselines_of(candidates, found) if baselines else []
         if compared:
-            found += fit_all(compared, encoders, seed, step.parts, progress, "Comparing")
+            found += fit_all(compared, vectors, progress, "Comparing")
         every = [*candidates, *compared]
         on_common = on_images(images, every, found, encoders)
         selection, heldout = choose_on_folds(on_common, own, judged, measure, seed)
         about = _about(every, found, varied_settings(grids))
         _tell_the_same(about[~about["baseline"]], varied_settings(grids))
         scores = score_all(on_common, judged, seed)
+        compare = Compared.of(on_common, about["same_as"].tolist(), judged, scores, seed)
         weighting = "design" if scoring["weighted"] else "none"
-        numbers = scores.columns[1:-1]
-        columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers, "settings"]
+        numbers = [*scores.columns[1:-1]]
+        scores = scores.merge(compare.may_be_best(own), on=["candidate", "measure"])
         results = about.merge(scores.assign(weighting=weighting), on="candidate")
+        columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers]
         return Tuning(
-            results=results[columns],
+            results=results[[*columns, "may_be_best", "settings"]],
             selection=selection,
             heldout=heldout.assign(weighting=weighting)[["measure", "weighting", *numbers]],
+            differences=compare.differences(),
             settings={
                 **settings,
                 "n_pairs": len(judged.a),
@@ -247,10 +264,10 @@ def _about(
             "encoder": [candidate.encoder for candidate in candidates],
             "method": [candidate.method for candidate in candidates],
             "baseline": [candidate.baseline for candidate in candidates],
-            **{name: [one.settings.get(name) for one in candidates] for name in varied},
+            **{name: [one.point.get(name) for one in candidates] for name in varied},
             "n_clusters": [int(labels.max(initial=-1)) + 1 for labels in found],
             "share_residual": [float((labels < 0).mean()) for labels in found],
-            "settings": [json.dumps(candidate.settings) for candidate in candidates],
+            "settings": [json.dumps(candidate.point) for candidate in candidates],
         }
     )
 

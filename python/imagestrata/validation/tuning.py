@@ -7,12 +7,15 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..clustering.cluster import cluster_images
 from ..clustering.clustering import Clustering
-from ..clustering.grid import named_embeddings
+from ..clustering.grid import named_embeddings, split_reduction
 from ..embeddings.inputs import embeddings_fingerprint
+from ..embeddings.reduce import reduce_embeddings
 from ..errors import ImagestrataError, plural, warn
 from ..files import make_folder, read_json, write_json, write_table
 from ..progress import Progress
@@ -27,7 +30,7 @@ from ..wording import Name, arg, kind_of, quote, verb
 #: differences between neighbours in a grid.
 FEW_PAIRS = 200
 
-_TABLES = ("results", "selection", "heldout")
+_TABLES = ("results", "selection", "heldout", "differences")
 _WEIGHTED = {"design": "weighted", "none": "unweighted"}
 
 
@@ -43,7 +46,9 @@ class Tuning(Shown):
         baseline (whether it is only for comparison), the settings that vary,
         n_clusters, share_residual, measure, weighting ("design": all pairs
         of images; "none": the drawn pairs), estimate, std_error, conf_low and
-        conf_high (95%), n_pairs (that count), settings (all of them, as JSON).
+        conf_high (95%), n_pairs (that count), may_be_best (whether the candidate is in the
+        set that contains the best one with 95% confidence, see :func:`tune_clusters`; False for
+        baselines), settings (all of them, as JSON).
         Estimates and intervals are computed from all pairs, see :func:`score_clustering`.
     selection : DataFrame
         The choice on each fold: fold, candidate (best on the other folds,
@@ -53,6 +58,11 @@ class Tuning(Shown):
         Scores of the choice on held-out pairs, all folds together: measure, weighting,
         estimate, std_error, conf_low, conf_high, n_pairs. Expect these scores of the
         chosen clustering; its own estimate in ``results`` is optimistic.
+    differences : DataFrame
+        One row per pair of different clusterings, baselines included, and measure: candidate_a,
+        candidate_b, measure, estimate (that of a minus that of b), std_error, conf_low, conf_high
+        (95%, for this comparison alone), n_differ (judged pairs that only one of the two
+        puts together, or counts). Of candidates with the same clusters only the first has rows.
     settings : dict
         The arguments grid, measure, baselines, folds, weighted, residual,
         same_from, missing and seed; n_pairs (judged, with vectors), n_missing
@@ -62,6 +72,7 @@ class Tuning(Shown):
     results: pd.DataFrame
     selection: pd.DataFrame
     heldout: pd.DataFrame
+    differences: pd.DataFrame
     settings: dict[str, Any]
 
     def save(self, folder: str | os.PathLike[str]) -> None:
@@ -97,9 +108,9 @@ class Tuning(Shown):
 
         The columns are n_candidates, n_different (with different clusters) and
         n_baselines; n_pairs, n_missing, folds, measure, weighting; candidate (number of the
-        best one), its encoder, n_clusters, estimate and std_error; heldout, the score of the
-        choice on held-out pairs; and best_baseline, the highest estimate of the baselines
-        (NaN without baselines).
+        best one), its encoder, n_clusters, estimate and std_error; n_may_be_best, how many
+        candidates may be the best; heldout, the score of the choice on held-out pairs; and
+        best_baseline, the highest estimate of the baselines (NaN without baselines).
         """
         rows = self.results[self.results["measure"] == self.settings["measure"]]
         own = rows[~rows["baseline"]]
@@ -113,6 +124,7 @@ class Tuning(Shown):
             "weighting": best["weighting"],
             **{name: best[name] for name in ("candidate", "encoder", "n_clusters")},
             **{name: best[name] for name in ("estimate", "std_error")},
+            "n_may_be_best": int(own["may_be_best"].sum()),
             "heldout": float(held["estimate"].iloc[0]),
             "best_baseline": float(rows.loc[rows["baseline"], "estimate"].max()),
         }
@@ -128,7 +140,8 @@ class Tuning(Shown):
             "comparison, "
             f"{plural(line['n_pairs'], 'pair')}, {_WEIGHTED[line['weighting']]}"
             f"{_left_out(line['n_missing'])}; best {measure} first "
-            f"(on held-out pairs: {line['heldout']:.3f})",
+            f"(on held-out pairs: {line['heldout']:.3f}); "
+            f"{plural(line['n_may_be_best'], 'clustering')} may be the best",
             (shown, "clustering"),
         ]
 
@@ -156,11 +169,12 @@ def best_clustering(
     embeddings : Embeddings, a list or a dict of them
         The embeddings that were tuned.
     one_standard_error : bool, default False
-        Choose the candidate with the fewest clusters among those whose estimate is within
-        one standard error of the best (Breiman et al. 1984 on trees), instead of the best
-        itself.
+        Choose the candidate with the fewest clusters among those whose difference from the best
+        is at most one standard error of this difference, instead of the best itself. (Breiman
+        et al. 1984 on trees, with the standard error of the best.)
     out, overwrite, progress : optional
-        See :func:`cluster_images`.
+        See :func:`cluster_images`. Reduced vectors need a run folder of their own, in which they
+        are stored, too.
 
     Returns
     -------
@@ -194,15 +208,13 @@ def best_clustering(
             f"({', '.join(encoders)}) are not those that were tuned.",
             f"Give the embeddings that you gave {verb('tune_clusters')}, with the same names.",
         )
-    return cluster_images(
-        encoders[name],
-        best["method"],
-        **json.loads(best["settings"]),
-        seed=tuned.settings["seed"],
-        out=out,
-        overwrite=overwrite,
-        progress=progress,
-    )
+    settings, seed = json.loads(best["settings"]), tuned.settings["seed"]
+    reduction = split_reduction(settings)
+    stored: dict[str, Any] = {"out": out, "overwrite": overwrite, "progress": progress}
+    vectors = encoders[name]
+    if reduction:
+        vectors = reduce_embeddings(vectors, **reduction, seed=seed, **stored)
+    return cluster_images(vectors, best["method"], **settings, seed=seed, **stored)
 
 
 def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
@@ -230,6 +242,16 @@ def _choose(tuned: Tuning, one_standard_error: bool) -> dict[str, Any]:
             f"{first['estimate']:.3f}, the best candidate {best['estimate']:.3f}."
         )
     if one_standard_error:
-        near = own[own["estimate"] >= best["estimate"] - best["std_error"]]
+        near = own[best["estimate"] - own["estimate"] <= _errors(tuned, own, best["same_as"])]
         best = near.sort_values(["n_clusters", "estimate"], ascending=[True, False]).iloc[0]
     return {str(name): value for name, value in best.items()}
+
+
+def _errors(tuned: Tuning, rows: pd.DataFrame, best: int) -> NDArray[np.float64]:
+    """Standard error of the difference between the best candidate and each row."""
+    table = tuned.differences[tuned.differences["measure"] == tuned.settings["measure"]]
+    one, other = (table[f"candidate_{side}"].to_numpy() for side in "ab")
+    against = pd.Series(table["std_error"].to_numpy(), index=np.where(one == best, other, one))
+    errors = against[(one == best) | (other == best)].reindex(rows["same_as"]).fillna(0)
+    found: NDArray[np.float64] = errors.to_numpy(dtype=np.float64)
+    return found
