@@ -211,7 +211,7 @@ def split_reduction(settings: dict[str, Any]) -> dict[str, Any]:
     if method is None and given:
         raise ImagestrataError(
             f"{arg(next(iter(given)))} is a setting of the reduction, and some combinations of "
-            f"{arg('grid')} have {setting("reduction", None)}.",
+            f"{arg('grid')} have {setting('reduction', None)}.",
             "Give a list of two grids: one with reductions and their settings, one without.",
         )
     return {} if method is None else {"method": method, **given}
