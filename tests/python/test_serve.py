@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -23,11 +24,14 @@ from imagestrata import (
     export_answers,
     export_labels,
     export_packets,
+    export_pairs,
     read_labels,
+    read_pairs,
     read_ratings,
     serve_forms,
 )
 from imagestrata.annotation.collecting.serve import addresses, check_choices
+from imagestrata.sampling.pairs import draw_pairs
 from pages import wait_until
 from served import ITEMS, Rater, a_sample, ask, exported, packets_of, rating
 
@@ -162,6 +166,34 @@ def test_a_coder_labels_groups_pauses_and_goes_on(tab, browser, tmp_path):
         ("protest", "0"): 4, ("protest", "1"): 2, ("scene", "march"): 2, ("scene", "vigil"): 4
     }  # fmt: skip
     assert set(labels["annotator"]) == {code}
+
+
+@pytest.mark.browser
+def test_several_questions_about_pairs_go_to_the_server(tab, browser, tmp_path):
+    sample = a_sample(tmp_path / "images")
+    pairs = draw_pairs(sample, [0, 0, 1, 1, 2, 2], 3, 0.5, np.random.default_rng(1))
+    questions = {"things": "Same things?", "ideas": "Same idea?"}
+    out = {"to": "server", "thumbnail": 40, "progress": False, "questions": questions}
+    folder = export_pairs(pairs, tmp_path / "judge", **out)
+    with serve_forms(folder, port=0) as server:
+        code = begin(tab, server.links[""])
+        for key in "sds":  # the first pair, and one question about the second
+            tab.keyboard.press(key)
+        saved(tab)
+        device = browser.new_context()
+        again = device.new_page()
+        assert begin(again, server.links[""], code) == code
+        # No answer is sent back: the unfinished pair is answered again.
+        assert again.locator("#place").text_content() == "Pair 2 of 3 · 1 judged"
+        assert again.locator('.ask [aria-pressed="true"]').count() == 0
+        for key in "ddss":
+            again.keyboard.press(key)
+        again.wait_for_selector("#received")
+        device.close()
+        file = export_answers(folder, tmp_path / "answers.csv")
+    judged = read_pairs(file, folder)
+    assert judged["question"].tolist() == [*questions] * 3
+    assert judged["judgement"].tolist() == [1, 0, 0, 0, 1, 1]
 
 
 @pytest.mark.browser
