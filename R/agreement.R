@@ -2,9 +2,9 @@
 #'
 #' @param answers Judged pairs, from [read_pairs()], or a data frame with the columns `pair_id`,
 #'   `annotator` and `judgement` (a number), one row per judgement, and with several questions the
-#'   column `question`. Or labels, from [read_labels()],
-#'   or a data frame with the columns `image_id`, `code`, `label` and `annotator`. Not every
-#'   annotator needs to have judged every pair, or labelled every image.
+#'   column `question`. Or labels, from [read_labels()], or a data frame with the columns `image_id`,
+#'   `code`, `label` and `annotator`. Not every annotator needs to have judged every pair, or
+#'   labelled every image.
 #' @param level Level of measurement for Krippendorff's alpha: answers are categories
 #'   (`"nominal"`), have an order (`"ordinal"`) or have distances (`"interval"`). By default all
 #'   three for judgements; with only two different judgements, for which the three are identical,
@@ -32,7 +32,8 @@
 #' @returns A tibble with one row per measure: `measure`, `annotators` (the two annotators, or
 #'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). With
 #'   several questions, these rows for each `question`; a warning names those to which no pair has
-#'   two answers. For labels, these rows for each `code`, and `n_images` instead of `n_pairs`. Measures are:
+#'   two answers. For labels, these rows for each `code`, and `n_images` instead of `n_pairs`.
+#'   Measures are:
 #'
 #'   - `percent_agreement` (as a share) and `cohen_kappa`, for each two annotators, and the mean
 #'     over them (`"all"`). The mean is that of the kappas that are defined; a warning counts the

@@ -29,10 +29,11 @@
 #'   with the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per
 #'   image.
 #' @param truth Pairs with one `judgement` each, from 0 to 2, as [read_pairs()] or [consensus()]
-#'   return them, with several questions one of each `question`; pairs without a judgement are left out, and the other pairs of their stratum
-#'   represent them. Or true classes, as in [compare_clusterings()]: labels in the order of the
-#'   images, a data frame with `image_id` and `label`, or the name of a column of the clustering;
-#'   images without a label are left out. Or nothing, with `embeddings`.
+#'   return them, with several questions one of each `question`; pairs without a judgement are left
+#'   out, and the other pairs of their stratum represent them. Or true classes, as in
+#'   [compare_clusterings()]: labels in the order of the images, a data frame with `image_id` and
+#'   `label`, or the name of a column of the clustering; images without a label are left out. Or
+#'   nothing, with `embeddings`.
 #' @param by Kind of `truth`: `"pairs"`, `"labels"`, or `"vectors"` if there is no `truth`. By
 #'   default it is detected.
 #' @param embeddings Embeddings, from [embed_images()], or a matrix: the vectors that the clustering
@@ -61,10 +62,9 @@
 #' @returns A tibble with one row per measure: `measure` and `estimate`.
 #'
 #'   - By pairs: a row per measure and weighting, and with several questions for each `question`,
-#'     with `weighting` (`"none"` or `"design"`),
-#'     `conf.low`, `conf.high`, `n_pairs` (judged pairs that are used), `n_residual` (pairs with a
-#'     residual image, used or not) and `n_missing` (pairs with an image that is not in the
-#'     clustering, which are not used).
+#'     with `weighting` (`"none"` or `"design"`), `conf.low`, `conf.high`, `n_pairs` (judged pairs
+#'     that are used), `n_residual` (pairs with a residual image, used or not) and `n_missing` (pairs
+#'     with an image that is not in the clustering, which are not used).
 #'   - By labels, with the number of images `n_images`: precision, recall, `f1` and `mean_pr` over
 #'     all pairs of images; the B-cubed measures, which give every image the same weight; adjusted
 #'     Rand index and adjusted mutual information; `share_residual`. Precision is `NA` if no two

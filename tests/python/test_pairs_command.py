@@ -65,6 +65,14 @@ def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
     assert (run_folder / "tuning" / "tuning.png").exists()
 
 
+def test_plain_random_pairs(run_folder):
+    call("pairs", run_folder, "--n", 10, "--k", 1, "--quiet", "--overwrite")
+    drawn = pd.read_csv(run_folder / "pairs.csv")
+    assert set(drawn["stratum"]) == {"all"} and (drawn["N_h"] == 24 * 23 / 2).all()
+    with pytest.raises(ImagestrataError, match="has no effect with k=1: all pairs are one stratum"):
+        call("pairs", run_folder, "--k", 1, "--share-within", 0.5)
+
+
 def test_several_questions_and_a_meeting(run_folder, tmp_path):
     asked = ["--question", "things=Same things?", "--question", "ideas = Same idea?"]
     call("pairs", run_folder, "--n", 20, "--k", 3, "--quiet", "--to", "csv", "--overwrite", *asked)
