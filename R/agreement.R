@@ -2,9 +2,9 @@
 #'
 #' @param answers Judged pairs, from [read_pairs()], or a data frame with the columns `pair_id`,
 #'   `annotator` and `judgement` (a number), one row per judgement, and with several questions the
-#'   column `question`. Or labels, from [read_labels()], or a data frame with the columns `image_id`,
-#'   `code`, `label` and `annotator`. Not every annotator needs to have judged every pair, or
-#'   labelled every image.
+#'   column `question`. Or labels, from [read_labels()], or a data frame with the columns
+#'   `image_id`, `code`, `label` and `annotator`. Not every annotator needs to have judged every
+#'   pair, or labelled every image.
 #' @param level Level of measurement for Krippendorff's alpha: answers are categories
 #'   (`"nominal"`), have an order (`"ordinal"`) or have distances (`"interval"`). By default all
 #'   three for judgements; with only two different judgements, for which the three are identical,

@@ -63,8 +63,8 @@
 #'
 #'   - By pairs: a row per measure and weighting, and with several questions for each `question`,
 #'     with `weighting` (`"none"` or `"design"`), `conf.low`, `conf.high`, `n_pairs` (judged pairs
-#'     that are used), `n_residual` (pairs with a residual image, used or not) and `n_missing` (pairs
-#'     with an image that is not in the clustering, which are not used).
+#'     that are used), `n_residual` (pairs with a residual image, used or not) and `n_missing`
+#'     (pairs with an image that is not in the clustering, which are not used).
 #'   - By labels, with the number of images `n_images`: precision, recall, `f1` and `mean_pr` over
 #'     all pairs of images; the B-cubed measures, which give every image the same weight; adjusted
 #'     Rand index and adjusted mutual information; `share_residual`. Precision is `NA` if no two

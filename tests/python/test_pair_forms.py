@@ -512,6 +512,9 @@ def test_disputes_about_one_plain_question(pairs, tmp_path):
     assert [pair for pair, *_ in data["pairs"]] == [ids[3], ids[5], ids[1]]
     assert data["said"][0] == ["anna: closely related; ben: unrelated; carla: unrelated"]
     assert "questions" not in data and "asked" not in data
+    with pytest.raises(ImagestrataError, match="judgement 2, which is none of the answers") as told:
+        export(pairs, tmp_path / "binary.html", disputed=judged)
+    assert "graded=True" in told.value.hint
     met = read_pairs(
         pd.DataFrame({"pair_id": ids[[3, 5, 1]], "annotator": "meeting", "judgement": [1, 1, 0]}),
         page,

@@ -109,8 +109,9 @@ def test_several_questions_and_a_meeting(run_folder, tmp_path):
     grid = tmp_path / "grid.json"
     grid.write_text('{"k": [2, 3]}')
     tune = ["tune", run_folder, *files, "--grid", grid, "--folds", 2, "--quiet", "--overwrite"]
-    with pytest.raises(ImagestrataError, match="has judgements of 2 questions"):
+    with pytest.raises(ImagestrataError, match="are to 2 questions: things, ideas") as caught:
         call(*tune, *given[:2])
+    assert 'question="things"' in caught.value.hint
     call(*tune, "--question", "things", *given[:2])
     with pytest.raises(ImagestrataError, match="`question` must be one of things, ideas, not 'x'"):
         call("score", run_folder, *files, "--question", "x")

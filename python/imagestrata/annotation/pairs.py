@@ -261,14 +261,22 @@ def _with_answers(
             f"{quote(found.loc[other, _ASKED.id].iloc[0])} for one.",
             "Give the pairs that were judged.",
         )
+    off = ~found["judgement"].isin(range(len(words)))
+    if off.any():
+        first = f"{found.loc[off, 'judgement'].iloc[0]:g}"
+        raise ImagestrataError(
+            f"{arg('disputed')} has the judgement {first}, which is none of the answers "
+            f"{', '.join(words)}.",
+            f"Use {arg('graded', True)} if the annotators' pairs were exported with it."
+            if len(words) == 2
+            else "Give the table that was read.",
+        )
     named = [QUESTION] if QUESTION in found else []
     said: dict[tuple[str, str], list[str]] = {}
     for row in found.to_dict("records"):
-        place = row["judgement"]
-        fits = place in range(len(words))
-        answer = words[int(place)] if fits else f"{place:g}"
         name = row[QUESTION] if named else PLAIN
-        said.setdefault((row[_ASKED.id], name), []).append(f"{row['annotator']}: {answer}")
+        answer = f"{row['annotator']}: {words[int(row['judgement'])]}"
+        said.setdefault((row[_ASKED.id], name), []).append(answer)
     about = found.drop_duplicates([_ASKED.id, *named])[[_ASKED.id, *named]]
     whole = pairs.drop_duplicates(_ASKED.id)
     whole = whole.drop(columns=[name for name in OF_ANSWERS if name in whole])

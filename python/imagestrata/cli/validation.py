@@ -130,7 +130,7 @@ def tune(
     meeting: Meeting = None,
 ) -> Said:
     """Find the settings and the encoder whose clusters agree best with judged pairs."""
-    judged = _of(_judged(run_folder, answers, settings("read_pairs")), question)
+    judged = _of(_judged(run_folder, answers, settings("read_pairs")), question, alone=True)
     agreed = _agreed(run_folder, judged, settings, question, meeting)
     given = settings("tune_clusters", out=run_folder)
     tuned = imagestrata.tune_clusters(_embeddings(run_folder, also), agreed, **given)
@@ -162,13 +162,18 @@ def _judged(run_folder: Path, answers: list[Path], given: dict[str, Any]) -> pd.
     )
 
 
-def _of(judged: pd.DataFrame, question: str | None) -> pd.DataFrame:
-    """The judgements of one question, or all."""
+def _of(judged: pd.DataFrame, question: str | None, *, alone: bool = False) -> pd.DataFrame:
+    """The judgements of one question, or all unless one must stand ``alone``."""
     from ..annotation.questions import QUESTION, named_questions
 
-    if question is None:
-        return judged
     names = named_questions(judged)
+    if question is None:
+        if alone and len(names) > 1:
+            raise ImagestrataError(
+                f"The answers are to {plural(len(names), 'question')}: {', '.join(names)}.",
+                f"Choose one of them with {arg('question', names[0])}.",
+            )
+        return judged
     if question not in names:
         raise ImagestrataError(
             f"{arg('question')} must be one of {', '.join(names)}, not {quote(question)}."
