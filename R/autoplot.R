@@ -181,10 +181,18 @@ few_breaks <- function(breaks, limits, two) {
 search_criterion <- function(criterion) {
   text <- c(
     cohesion = "Mean silhouette of\nthe more cohesive half", silhouette = "Mean silhouette",
-    explained_variance = "Explained variance", inertia = "Inertia, negated",
+    inertia = "Inertia, negated",
     calinski_harabasz = "Calinski-Harabasz index", davies_bouldin = "Davies-Bouldin index, negated"
   )
-  if (criterion %in% names(text)) text[[criterion]] else "Goodness of fit"
+  if (criterion %in% c("", NA)) {
+    "Goodness of fit"
+  } else if (criterion %in% names(text)) {
+    text[[criterion]]
+  } else {
+    # Other criteria have a name that says what they are.
+    words <- gsub("_", " ", criterion)
+    paste0(toupper(substr(words, 1, 1)), substr(words, 2, nchar(words)))
+  }
 }
 
 bars_of <- function(trace, column, panel, what) {

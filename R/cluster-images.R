@@ -32,6 +32,16 @@
 #' Silhouettes are computed after the step, and are much higher than those of the vectors.
 #' Centroids, distances and predictions use your vectors, scaled to length one.
 #'
+#' @section A method of your own:
+#' `method` can be a function. It receives the matrix of vectors, a row per image, and returns the
+#' cluster of each row: whole numbers from 1; -1 or `NA` is the residual. For example, `\(x)
+#' cutree(hclust(dist(x)), 20)` is hierarchical clustering. Clusters are numbered by size, and
+#' silhouettes and centroids are computed for them. `neighbors`, `normalize`, `n_components` and
+#' `silhouette` have an effect as with `"kmeans"`; by default the vectors themselves are clustered.
+#' A function can use anything, so it runs in every call, also if the clustering in `out` is
+#' finished, and other labels than the stored ones are refused; new images cannot join its
+#' clusters. Give it a seed of its own if it draws random numbers.
+#'
 #' @section Growing:
 #' If the run folder `out` contains a clustering of some of the images with the same settings, the
 #' other images join it. Clusters keep their numbers, centroids and images. A new image joins the
@@ -63,7 +73,8 @@
 #'   per image: a numeric matrix or a data frame of numbers, whose row names or column `image_id`
 #'   name the images.
 #' @param method `"iterative"`, the paper's method; `"kmeans"`, a single k-means; or `"hdbscan"`,
-#'   clusters by density, which needs Python's package hdbscan.
+#'   clusters by density, which needs Python's package hdbscan. Or a function of your own; see *A
+#'   method of your own*.
 #' @param preset `"paper"`: the settings of the iterative method that are closest to the published
 #'   run. The encoder is not among them: the paper's is `encoder = "resnet18"`.
 #' @param k For `"iterative"`: number of clusters fitted in every iteration, at most half the number

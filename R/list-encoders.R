@@ -3,7 +3,7 @@
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with one row per encoder. `ready` is `TRUE` if you can use the encoder at once;
-#'   else `needs` names what is missing.
+#'   else `needs` names what is missing. Encoders of [register_encoder()] are at the end.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

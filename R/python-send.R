@@ -79,6 +79,7 @@ send_argument <- function(x, name, default, call) {
     out = check_path(x, name, call = call),
     progress = progress_bar(x, call),
     residual = check_residual(x, call),
+    method = if (is.function(x)) send_clusterer(x) else send_value(x, name, default, call),
     send_value(x, name, default, call)
   )
 }
@@ -88,7 +89,8 @@ text_arguments <- c(
   "address", "allocation", "base_url", "batch_norm", "bias", "by", "completion_code", "editor",
   "encoder", "encoding",
   "endpoint_url", "engine", "k_criterion", "label", "level", "noise", "normalize", "note",
-  "period", "preset", "profile", "question", "return_address", "selection", "sep", "separator", "silhouette", "task", "warning"
+  "period", "preset", "profile", "question", "return_address", "selection", "sep", "separator",
+  "silhouette", "task", "version", "warning"
 )
 flag_arguments <- c("exact", "weighted")
 

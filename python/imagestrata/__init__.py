@@ -20,6 +20,7 @@ _PUBLIC = {
     "crop_faces": "corpus.faces",
     "draw_demo_corpus": "demo.corpus",
     "list_encoders": "encoders.registry",
+    "register_encoder": "encoders.registered",
     "embed_images": "embeddings.embed",
     "Embeddings": "embeddings.embeddings",
     "reduce_embeddings": "embeddings.reduce",

@@ -29,6 +29,7 @@ from .demo.corpus import draw_demo_corpus as draw_demo_corpus
 from .embeddings.embed import embed_images as embed_images
 from .embeddings.embeddings import Embeddings as Embeddings
 from .embeddings.reduce import reduce_embeddings as reduce_embeddings
+from .encoders.registered import register_encoder as register_encoder
 from .encoders.registry import list_encoders as list_encoders
 from .errors import ImagestrataError as ImagestrataError
 from .errors import MissingWeightsError as MissingWeightsError
@@ -201,6 +202,7 @@ __all__ = [
     "read_text",
     "reassign",
     "reduce_embeddings",
+    "register_encoder",
     "relink",
     "response_bounds",
     "response_rates",

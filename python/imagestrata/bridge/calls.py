@@ -36,6 +36,7 @@ from ..errors import ImagestrataError, Worded, plural
 from ..progress import Reporter, State
 from ..verbs import PRODUCTS
 from ..wording import quote, verb
+from . import functions
 from .codec import decode_matrix, decode_table, encode_matrix, encode_table
 from .words import R
 
@@ -179,6 +180,7 @@ _RECEIVERS: dict[str, Callable[[Sent], Any]] = {
     "tuning": _receive_tuning,
     "model": _receive_model,
     "several": _receive_several,
+    "clusterer": lambda sent: functions.clusterer(sent["run"]),
     **dict.fromkeys(("ModelServer", "LocalModel", "Rekognition"), _receive_service),
 }
 
@@ -386,6 +388,7 @@ _HELPERS: dict[str, Callable[..., Any]] = {
     "read_clustering": lambda folder: imagestrata.Clustering.load(folder),
     "read_embeddings": lambda folder: _send(imagestrata.Embeddings.load(folder), stored=True),
     "read_matrix": _read_matrix,
+    "register_encoder": functions.register_encoder,
     "read_model": lambda folder: imagestrata.FineTunedModel.load(folder),
     "predict_clusters": lambda clustering, embeddings: clustering.predict(embeddings),
     "rows_of_clustering": _rows_of_clustering,

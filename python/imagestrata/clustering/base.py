@@ -147,6 +147,10 @@ class ClusterEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """Columns that only this method computes for each image, by name."""
         return {}
 
+    def recorded(self) -> dict[str, Any]:
+        """The arguments that decide the clusters, except the seed, as a run records them."""
+        return {name: one for name, one in self.get_params().items() if name != "random_state"}
+
     def decided(self) -> dict[str, Any]:
         """Values of arguments that the fit itself decided, by name."""
         step = self.neighbors_ is not None

@@ -31,6 +31,7 @@ from .density import DensityClustering
 from .given import GivenLabels
 from .iterative import IterativeKMeans
 from .join import FIRST, counted, joined
+from .own import OwnMethod, check_own, is_estimator
 from .renumber import renumbered
 from .single import SingleKMeans
 from .themes import with_themes
@@ -65,7 +66,7 @@ _NEARLY_ALL = 0.9
 @public
 def cluster_images(
     images: Any,
-    method: str = "iterative",
+    method: str | Any = "iterative",
     *,
     preset: str | None = None,
     k: int | None = None,
@@ -107,11 +108,14 @@ def cluster_images(
         A folder or a table with a column ``path`` is scanned and embedded first. Vectors are
         an array of shape (n, d), a tensor, or a data frame of numbers, whose ``image_id`` or
         index names the images: see :meth:`Embeddings.from_arrays`.
-    method : {"iterative", "kmeans", "hdbscan"}, default "iterative"
+    method : {"iterative", "kmeans", "hdbscan"}, estimator, or function, default "iterative"
         "iterative" is the paper's method, see :class:`~imagestrata.IterativeKMeans`;
         "kmeans" a single k-means with ``n_clusters``, see
         :class:`~imagestrata.SingleKMeans`; "hdbscan" finds clusters by density, see
-        :class:`~imagestrata.DensityClustering`.
+        :class:`~imagestrata.DensityClustering`. A method of your own is an estimator of
+        scikit-learn or one like it, with ``fit_predict()``, such as
+        ``sklearn.cluster.Birch(n_clusters=20)``; or a function that takes the matrix of vectors and
+        returns the cluster of each row as a whole number, -1 for the residual; see Notes.
         A setting below that is left out (None) has the default of its method or preset.
         A setting of another method is an error.
     preset : {"paper"}, optional
@@ -233,6 +237,14 @@ def cluster_images(
     move to ``replaced/`` as with ``overwrite=True``. Without an earlier clustering, or one that
     has not grown since, ``recluster`` has no effect.
 
+    *A method of your own* clusters the vectors themselves by default; ``neighbors``, ``normalize``,
+    ``n_components`` and ``silhouette`` have an effect with it, as with "kmeans". Its clusters are
+    numbered by size, and silhouettes and centroids are computed for them. The run folder records
+    the class and the settings of an estimator (and a hash of its source, unless it is installed);
+    if its ``random_state`` is None, ``seed`` takes its place. A function can use anything, so it
+    runs in every call, also if the clustering in ``out`` is finished, and other labels than the
+    stored ones are refused; new images cannot join its clusters.
+
     Raises
     ------
     ImagestrataError
@@ -286,6 +298,8 @@ def cluster_images(
 
     embeddings = as_embeddings(images, embed)
     estimator.check_arguments(embeddings.matrix.shape)
+    if isinstance(estimator, OwnMethod) and not is_estimator(method):
+        fit_estimator(estimator, embeddings.matrix, progress=progress)
     return fitted(
         estimator, embeddings, _arguments(method, estimator, seed), out=out, overwrite=overwrite,
         recluster=recluster, progress=progress, engine=engine,
@@ -330,8 +344,11 @@ def fitted(
                 f"Restore the table, or use {arg('overwrite', True)} to cluster all images anew.",
             )
         before = _before(step) if step.replacing else None
-        cached = _cache(step, inputs)
-        fit_estimator(estimator, embeddings.matrix, cached=cached, progress=progress, engine=engine)
+        if not hasattr(estimator, "labels_"):
+            fit_estimator(
+                estimator, embeddings.matrix, cached=_cache(step, inputs), progress=progress,
+                engine=engine,
+            )  # fmt: skip
         clustering = _as_tables(estimator, embeddings, arguments)
         _warn_of_little(clustering, estimator, embeddings)
         if before is None:
@@ -399,7 +416,7 @@ def _before(step: Step) -> pd.DataFrame:
 def _contains(embeddings: Embeddings, run: Path, clustering: Clustering) -> bool:
     """Whether embeddings contain the images of the clustering in a run, with the same vectors."""
     entry = read_run(run)["steps"]["cluster"]
-    if entry["settings"]["method"] not in METHODS:
+    if "labels" in entry["settings"]:  # given, or of a user's own function
         return False
     known = clustering.images["image_id"]
     rows = pd.Index(embeddings.images["image_id"]).get_indexer(known)
@@ -425,10 +442,9 @@ def _warn_of_little(
         )
 
 
-def _arguments(method: str, estimator: ClusterEstimator, seed: int) -> dict[str, Any]:
+def _arguments(method: Any, estimator: ClusterEstimator, seed: int) -> dict[str, Any]:
     """The settings that, with the vectors, determine a clustering."""
-    settings = {k: v for k, v in estimator.get_params().items() if k != "random_state"}
-    return {"method": method, **settings, "seed": check_seed(seed)}
+    return {"method": method, **estimator.recorded(), "seed": check_seed(seed)}
 
 
 def check_clustering_settings(
@@ -447,7 +463,8 @@ def check_clustering_settings(
         )
     estimator = make_estimator(method, preset, settings, check_seed(seed))
     estimator.check_arguments()
-    check_settings(out, "cluster", _arguments(method, estimator, seed), overwrite)
+    if isinstance(method, str) or is_estimator(method):
+        check_settings(out, "cluster", _arguments(method, estimator, seed), overwrite)
     return estimator
 
 
@@ -467,19 +484,27 @@ def is_map(embeddings: Embeddings) -> bool:
 
 
 def make_estimator(
-    method: str, preset: str | None, settings: Mapping[str, Any], seed: int
+    method: Any, preset: str | None, settings: Mapping[str, Any], seed: int
 ) -> ClusterEstimator:
     """The estimator of a method; an error names the settings that exist."""
-    estimator = METHODS[check_choice("method", method, METHODS)](random_state=seed)
+    estimator: ClusterEstimator
+    if isinstance(method, str):
+        estimator = METHODS[check_choice("method", method, METHODS)](random_state=seed)
+        shown = quote(method)
+    else:
+        estimator = OwnMethod(check_own(method), random_state=seed)
+        shown = "of your own"
     settings = {k: v for k, v in settings.items() if (k, v) != ("neighbors", "auto")}
-    known = [name for name in estimator.get_params() if name != "random_state"]
+    known = [
+        name for name in estimator.get_params(deep=False) if name not in ("own", "random_state")
+    ]
     if preset is not None:
         settings = PRESETS[check_choice("preset", preset, PRESETS)] | dict(settings)
     unknown = [name for name in settings if name not in known]
     if unknown:
         meant = suggest(unknown[0], [*known, *COMMON])
         raise ImagestrataError(
-            f"The method {quote(method)} has no setting {quote(unknown[0])}.",
+            f"The method {shown} has no setting {quote(unknown[0])}.",
             f"{meant} Its settings are {', '.join(known)}.".strip(),
         )
     estimator.set_params(**settings)

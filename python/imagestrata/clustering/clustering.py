@@ -613,7 +613,7 @@ def clusters_fingerprint(images: pd.DataFrame) -> str:
 
 def _identity(encoder: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of an encoder that must be equal for vectors to be comparable."""
-    names = ("name", "weights_sha256", "resize", "learnt_from", "inputs")
+    names = ("name", "registered", "weights_sha256", "resize", "learnt_from", "inputs")
     return {name: encoder[name] for name in names if encoder.get(name) is not None}
 
 

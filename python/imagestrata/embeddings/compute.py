@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,7 +20,7 @@ from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..provenance import fingerprint
 from ..wording import SAME_CALL, arg, quote
-from ..work import Failed, attempt, counted, cut, open_work
+from ..work import Failed, Work, attempt, counted, cut, open_work
 from .parts import VectorParts, read_state
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def compute(
     needed = _needed(encoder, files)
     with open_work("Embedding", len(files), progress, engine, files=needed) as work:
         work.skip(len(files) - len(missing))
-        made = work.blocks(encode, (cut(some, batch_size) for some in todo), size=len)
+        blocks = (cut(some, batch_size) for some in todo)
+        if encoder.in_turn:
+            made = _encode_in_turn(encoder, blocks, work)
+        else:
+            made = work.blocks(encode, blocks, size=len)
         for block, encoded in made:
             some = [file for batch in block for file in batch]
             vectors = np.concatenate([one for one, _ in encoded])
@@ -111,10 +116,35 @@ def _side(encoder: Encoder) -> int | None:
     return None if encoder.decode_side is None else max(SIDE, encoder.decode_side)
 
 
+def _encode_in_turn(
+    encoder: Encoder, blocks: Iterable[Sequence[Sequence[File]]], work: Work
+) -> Iterator[tuple[Sequence[Sequence[File]], list[Encoded]]]:
+    """Yield each block with the vectors of its batches, which this thread encodes.
+
+    Other threads prepare the pictures of few batches ahead.
+    """
+    to_prepare, to_encode = tee(blocks)
+    prepare = partial(_prepare_batch, Portable(encoder))
+    prepared = work.each(prepare, chain.from_iterable(to_prepare), size=len)
+    for block in to_encode:
+        batches: Iterator[Any] = islice(prepared, len(block))
+        yield block, [_encoded(encoder, *one) for one in zip(block, batches, strict=True)]
+
+
 def _encode(portable: Portable, files: Sequence[File]) -> Encoded:
     """Return the vectors of a batch of files."""
-    encoder = portable()
-    batch = [attempt(partial(_prepare, portable), file) for file in files]
+    return _encoded(portable(), files, _prepare_batch(portable, files))
+
+
+def _prepare_batch(portable: Portable, files: Sequence[File]) -> list[NDArray[Any] | Failed]:
+    """Return the encoder's inputs for a batch of files."""
+    return [attempt(partial(_prepare, portable), file) for file in files]
+
+
+def _encoded(
+    encoder: Encoder, files: Sequence[File], batch: Sequence[NDArray[Any] | Failed]
+) -> Encoded:
+    """Return the vectors of a batch of prepared files."""
     reasons = [one.reason if isinstance(one, Failed) else None for one in batch]
     good = [row for row, reason in enumerate(reasons) if reason is None]
     vectors = np.zeros((len(files), encoder.width), dtype=np.float32)
@@ -134,7 +164,9 @@ def _vectors(
             raise ImagestrataError(
                 f"The encoder {quote(encoder.name)} made a vector with NaN or infinite numbers "
                 f"from {quote(path)}.",
-                f"Check its weights; if they are intact, use {arg('precision', 'float32')}.",
+                "Check what it does with this picture, or leave the image out."
+                if encoder.in_turn
+                else f"Check its weights; if they are intact, use {arg('precision', 'float32')}.",
             )
     return vectors
 

@@ -92,6 +92,7 @@ def embed_images(
         - ``"blip2:vision"``, the summary of BLIP-2's image tower, or
           ``"blip2:qformer"``, the mean of its Q-Former's outputs (transformers);
         - ``"bovw"``, ``"bovw_keypoints"`` or ``"hog"``, which need no weights;
+        - an encoder of your own, by the name that you gave to :func:`register_encoder`;
         - embeddings, to compute vectors comparable to theirs. The encoder, its settings,
           weights and visual words are the same; ``resize``, ``precision`` and ``seed`` are
           ignored.
@@ -215,7 +216,7 @@ def embed_for(
     overwrite = check_bool("overwrite", overwrite)
     settings, get_encoder = embed_settings(encoder, batch_size=batch_size, seed=seed, **deciding)
     load_encoder = cache(get_encoder)
-    check_embedding(images, settings, load_encoder, out, overwrite)
+    check_embedding(images, settings, load_encoder, out, overwrite, engine)
     along = _Along(settings, load_encoder, batch_size, out, overwrite)
     table = usable_images(
         images, out, overwrite, progress, engine, along.takers(check_shape, takers)
@@ -336,7 +337,7 @@ class _Along:
                 check_shape((n, self.encoder.width))
             if self._run is not None and is_variant(self._run):
                 return ()
-            if self.encoder.fit_size and not self.encoder.state():
+            if self.encoder.in_turn or (self.encoder.fit_size and not self.encoder.state()):
                 return others(n)
             own = VectorTaker(self.encoder, self.parts, self.batch_size)
             sides = [other.side for other in others(n)]
@@ -363,14 +364,28 @@ def check_embedding(
     load_encoder: Callable[[], Encoder],
     out: str | os.PathLike[str] | None,
     overwrite: bool,
+    engine: Any = None,
 ) -> None:
     """Check names, the run folder and the weights, in this order, before files are read."""
+    _check_engine(settings, engine)
     if _was_finished(out):
         return
     check_images(images, out)
     if out is not None:
         check_settings(make_folder(out), "embed", settings, overwrite)
     load_encoder()
+
+
+def _check_engine(settings: Mapping[str, Any], engine: Any) -> None:
+    """Refuse a cluster for a registered encoder, which its workers do not know."""
+    decided = settings["encoder"]
+    encoder = settings if isinstance(decided, str) else decided
+    if engine is not None and "registered" in encoder:
+        raise ImagestrataError(
+            "An encoder of your own is registered in this session only, and the workers of a "
+            "cluster do not know it.",
+            f"Leave out {arg('engine')}.",
+        )
 
 
 def embed_settings(

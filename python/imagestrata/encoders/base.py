@@ -17,8 +17,9 @@ class Encoder(ABC):
     """Turns pictures into vectors, in two steps.
 
     :meth:`prepare` takes one picture, and :meth:`encode` takes a batch of prepared pictures.
-    Many threads may call both at once. An encoder that learns from the corpus
-    (``fit_size > 0``) must be fitted, or given an earlier :meth:`state`, before it encodes.
+    Many threads may call both at once, unless ``in_turn`` is set. An encoder that learns from the
+    corpus (``fit_size > 0``) must be fitted, or given an earlier :meth:`state`, before it
+    encodes.
 
     Attributes
     ----------
@@ -39,6 +40,9 @@ class Encoder(ABC):
         Location or name of a network's weights.
     device : str
         Device that the user chose for a network.
+    in_turn : bool
+        Whether :meth:`encode` is called in the user's own thread only, for one batch after the
+        other.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Encoder(ABC):
     fit_size: int = 0
     weights: str | None = None
     device: str = "auto"
+    in_turn: bool = False
 
     def frame(self, image: Image.Image) -> Image.Image:
         """Return the picture, or a smaller one from which :meth:`prepare` makes the same.

@@ -16,8 +16,9 @@ from ..errors import ImagestrataError
 from ..files import file_hash
 from ..validate import check_choice, check_idle, check_path, check_seed
 from ..verbs import public
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .base import Encoder
+from .registered import Registered, all_registered, check_as_before, load_plugins, registered
 from .resize import DEFAULT_RESIZE as DEFAULT_RESIZE
 from .resize import RESIZE_MODES
 from .weights import (
@@ -68,6 +69,7 @@ LITE = Family(
 )
 WORDS = Family("bovw", "VisualWordsEncoder", ("seed",))
 GRADIENTS = Family("hog", "HogEncoder", ("resize",))
+REGISTERED = Family("registered", "RegisteredEncoder", ("resize",))
 
 
 class Entry(NamedTuple):
@@ -133,7 +135,8 @@ def list_encoders() -> pd.DataFrame:
         the picture); ``width``: numbers per vector; ``needs``: the file of weights, the
         repository of the Hugging Face hub with the weights, or the command that installs
         missing packages; missing for encoders that need nothing; ``ready``: True if
-        everything is available, in the caches of torch and of the hub; ``note``.
+        everything is available, in the caches of torch and of the hub; ``note``. Encoders that you
+        registered are at the end, see :func:`register_encoder`.
 
     Notes
     -----
@@ -143,10 +146,11 @@ def list_encoders() -> pd.DataFrame:
     """
     import pandas as pd
 
-    entries = ENCODERS.values()
+    known = ENCODERS | {own.name: _entry(own) for own in all_registered()}
+    entries = known.values()
     return pd.DataFrame(
         {
-            "name": list(ENCODERS),
+            "name": list(known),
             "input": [entry.input for entry in entries],
             "width": [entry.width for entry in entries],
             "needs": pd.Series([_needs(entry) for entry in entries], dtype="str"),
@@ -206,6 +210,9 @@ def deciding_arguments(
     given = {"weights": None, "resize": resize, "precision": precision, "seed": seed}
     if "weights" in takes:
         given["weights"] = _identity(weights, _family(name))
+    own = registered(name)
+    if own is not None:
+        return {"encoder": name, "registered": own.trial()[1], "resize": resize}
     return {"encoder": name} | {key: value for key, value in given.items() if key in takes}
 
 
@@ -242,6 +249,8 @@ def restore_encoder(
             "These embeddings were given as an array, so their encoder is unknown.",
             "Embed the new images in the same way, and give their vectors.",
         )
+    if "registered" in settings:
+        check_as_before(settings)
     given: dict[str, Any] = {
         "weights": settings.get("weights") if weights is None else weights,
         "resize": settings.get("resize", DEFAULT_RESIZE),
@@ -303,7 +312,15 @@ def _family(name: str) -> Family:
     """Return the family of an encoder: torchvision's without an entry or prefix of its own."""
     if name in ENCODERS:
         return ENCODERS[name].family
+    if registered(name) is not None:
+        return REGISTERED
     return PREFIXES.get(name.partition(":")[0], NETWORK) if ":" in name else NETWORK
+
+
+def _entry(own: Registered) -> Entry:
+    """Return the description of a registered encoder."""
+    note = "registered by you" + ("" if own.version is None else f", version {own.version}")
+    return Entry(REGISTERED, own.input_size, own.width, None, note)
 
 
 def _is_installed(family: Family) -> bool:
@@ -327,16 +344,21 @@ def _is_ready(entry: Entry) -> bool:
 def _check_name(name: Any) -> None:
     if isinstance(name, str) and (name in ENCODERS or _family(name) is not NETWORK):
         return  # the other libraries check their names when they load the network
+    load_plugins()
+    if registered(name) is not None:
+        return
     from .cnn import torchvision_names
 
-    known = [*ENCODERS, *(other for other in torchvision_names() if other not in ENCODERS)]
+    own = [one.name for one in all_registered()]
+    known = [*ENCODERS, *own, *(other for other in torchvision_names() if other not in ENCODERS)]
     if name not in known:
         near = get_close_matches(str(name), known, n=3)
         guess = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
         raise ImagestrataError(
             f"There is no encoder {quote(name)}.",
-            f"{guess}Choose one of {', '.join(ENCODERS)}, or another classifier of torchvision; "
-            "name networks of timm and open_clip as timm:<name> and clip:<name>.",
+            f"{guess}Choose one of {', '.join([*ENCODERS, *own])}, or another classifier of "
+            "torchvision; name networks of timm and open_clip as timm:<name> and clip:<name>. An "
+            f"encoder of your own must be registered in every session: {verb('register_encoder')}.",
         )
 
 

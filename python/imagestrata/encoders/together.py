@@ -43,6 +43,7 @@ class Together(Encoder):
         self.decode_side = first.decode_side
         self.batch_size = first.batch_size
         self.device = first.device
+        self.in_turn = first.in_turn
 
     def prepare(self, image: Image.Image) -> Any:
         """Return the encoders' input, and the hash in pieces."""

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 #: Up to so many iterations have a panel each.
 _PANELS = 36
-#: Where the criterion is larger for worse fits, the search takes it negated.
+#: Criteria whose name does not say what they are. Where a criterion is larger for worse fits, the
+#: search takes it negated.
 _CRITERIA = {
+    "": "Goodness of fit",
     "cohesion": "Mean silhouette of the more cohesive half",
     "silhouette": "Mean silhouette",
-    "explained_variance": "Explained variance",
     "inertia": "Inertia, negated",
     "calinski_harabasz": "Calinski-Harabasz index",
     "davies_bouldin": "Davies-Bouldin index, negated",
@@ -115,7 +116,8 @@ def _draw_searches(clustering: Clustering, out: str | os.PathLike[str] | None) -
         )
     numbers = searches["iteration"].unique().tolist()
     curves = {number: searches[searches["iteration"] == number] for number in numbers}
-    criterion = _CRITERIA.get(searches["criterion"].iloc[0], "Goodness of fit")
+    name = str(searches["criterion"].iloc[0])
+    criterion = _CRITERIA.get(name, name.replace("_", " ").capitalize())
     together = len(curves) > _PANELS
     n_columns = 1 if together else math.ceil(math.sqrt(len(curves)))
     n_rows = 1 if together else math.ceil(len(curves) / n_columns)

@@ -17,6 +17,7 @@ itself.
 
 from __future__ import annotations
 
+from .code import code_of
 from .replaced import remove_drawn
 from .run import (
     bases_have_grown,
@@ -51,6 +52,7 @@ __all__ = [
     "bases_have_grown",
     "check_base",
     "check_settings",
+    "code_of",
     "edited_since",
     "editing_of",
     "find_step",

@@ -63,9 +63,9 @@ _STEPS = ("scan", "embed", "cluster", "sample", "pairs")
 #: Settings of encoders that are numbers or our own words. Locations of weights, and content that an
 #: encoder learnt from the corpus, are left out.
 _ENCODER = (
-    "name", "width", "weights_sha256", "resize", "precision", "input_size", "short_side",
-    "long_side", "published", "interpolation", "mean", "sd", "directions", "cell", "colours",
-    "colour_weight", "seed", "terms", "texts",
+    "name", "width", "registered", "weights_sha256", "resize", "precision", "input_size",
+    "short_side", "long_side", "published", "interpolation", "mean", "sd", "directions", "cell",
+    "colours", "colour_weight", "seed", "terms", "texts",
 )  # fmt: skip
 
 #: An absolute path, also behind a prefix such as "text:".

@@ -34,6 +34,7 @@ _METHODS = {
     "kmeans": "K-means",
     "hdbscan": "HDBSCAN",
     "labels": "Labels that were assigned beforehand",
+    "function": "A function of our own",
 }
 _REDUCTIONS = {"pca": "Principal component analysis", "umap": "UMAP"}
 
@@ -304,9 +305,13 @@ def _cluster(entry: Entry, run: Path) -> str:
         used = read_json(run / "clustering.json")
         settings = {name: used.get(name, value) for name, value in settings.items()}
     told = {name: value for name, value in settings.items() if name != "labels"}
+    # An estimator of the user's own has settings of its own, whose random_state None is the seed.
+    own = told.pop("parameters", {})
+    own = {name: value for name, value in own.items() if (name, value) != ("random_state", None)}
+    method = _METHODS.get(settings["method"], settings["method"])
     grouped = f"{images - residual:,} of" if residual else "all"
     text = (
-        f"{_METHODS[settings['method']]} grouped {grouped} {plural(images, 'image')} into "
+        f"{method}{_settings(own)} grouped {grouped} {plural(images, 'image')} into "
         f"{plural(n['n_clusters'], 'cluster')}{_settings(told)}."
     )
     text = _moved(settings.get("neighbors")) + text

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import NamedTuple
 
 from ..form import Files, Form, Pictures
-from . import labelstudio, page, qualtrics, server, spreadsheet
 
 
 class Exporter(NamedTuple):
@@ -14,9 +13,8 @@ class Exporter(NamedTuple):
 
     Attributes
     ----------
-    files : callable
-        Function of a form and its pictures that returns names of files, the main one
-        first, and functions that write them.
+    module : str
+        The module, in this folder, with the function ``files``.
     ending : str
         Extension of the main file.
     inside : bool
@@ -28,18 +26,23 @@ class Exporter(NamedTuple):
         file.
     """
 
-    files: Callable[[Form, Pictures], Files]
+    module: str
     ending: str
     inside: bool
     outside: bool
     folder: bool = False
 
+    def files(self, form: Form, pictures: Pictures) -> Files:
+        """Names of the files of a form, the main one first, and functions that write them."""
+        made: Files = import_module(f".{self.module}", __package__).files(form, pictures)
+        return made
+
 
 #: Every value of ``to``.
 EXPORTERS = {
-    "page": Exporter(page.files, ".html", inside=True, outside=False),
-    "server": Exporter(server.files, "", inside=True, outside=False, folder=True),
-    "qualtrics": Exporter(qualtrics.files, ".txt", inside=False, outside=True),
-    "labelstudio": Exporter(labelstudio.files, ".json", inside=True, outside=True),
-    "csv": Exporter(spreadsheet.files, ".csv", inside=False, outside=True),
+    "page": Exporter("page", ".html", inside=True, outside=False),
+    "server": Exporter("server", "", inside=True, outside=False, folder=True),
+    "qualtrics": Exporter("qualtrics", ".txt", inside=False, outside=True),
+    "labelstudio": Exporter("labelstudio", ".json", inside=True, outside=True),
+    "csv": Exporter("spreadsheet", ".csv", inside=False, outside=True),
 }
