@@ -210,9 +210,10 @@ def labels_for(clustering: Any, embeddings: Embeddings) -> NDArray[np.intp]:
 def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
     method = clustering.settings["method"]
     if method not in METHODS:
-        made = "given as labels" if method == "labels" else "made by a method of your own"
         raise ImagestrataError(
-            f"The clusters were {made}, which cannot be fitted again here.",
+            "The clusters were given as labels, so that there is no method to fit them again."
+            if method == "labels"
+            else "The clusters were made by a method of your own, which cannot be fitted again here.",
             f"Fit them again yourself, and compare with {verb('compare_clusterings')}.",
         )
     known = METHODS[method]().get_params()
