@@ -61,6 +61,7 @@ what_is <- function(x) {
     imagestrata_share_model = "a model of shares",
     imagestrata_label_shares = "shares of labels",
     imagestrata_label_plan = "a plan of labels",
+    imagestrata_improvement = "an improvement",
     "a result"
   )
 }

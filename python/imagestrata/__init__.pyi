@@ -101,6 +101,9 @@ from .text.tags import tag_images as tag_images
 from .validation.comparison import Comparison as Comparison
 from .validation.comparison import compare_clusterings as compare_clusterings
 from .validation.confidence import cluster_confidence as cluster_confidence
+from .validation.improve import Improvement as Improvement
+from .validation.improve import improve_clusters as improve_clusters
+from .validation.improve import propose_pairs as propose_pairs
 from .validation.next_pairs import next_pairs as next_pairs
 from .validation.score import score_clustering as score_clustering
 from .validation.stability import Stability as Stability
@@ -122,6 +125,7 @@ __all__ = [
     "FineTunedModel",
     "FormServer",
     "ImagestrataError",
+    "Improvement",
     "IterativeKMeans",
     "LabelModel",
     "LabelScores",
@@ -168,6 +172,7 @@ __all__ = [
     "fine_tune",
     "group_clusters",
     "image_gallery",
+    "improve_clusters",
     "label_model",
     "label_ratings",
     "label_shares",
@@ -188,6 +193,7 @@ __all__ = [
     "predict_labels",
     "propose_exclusions",
     "propose_names",
+    "propose_pairs",
     "rating_effects",
     "rating_gaps",
     "rating_means",

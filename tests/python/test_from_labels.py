@@ -166,6 +166,10 @@ def verbs(run, tmp_path):
             answers, predictions=guesses, clustering=topics
         ),
         "next_pairs": lambda: imagestrata.next_pairs(judged, topics, embeddings, 5, width=0, k=3),
+        "propose_pairs": lambda: imagestrata.propose_pairs(topics, n=5, smallest=1),
+        "improve_clusters": lambda: imagestrata.improve_clusters(
+            topics, judged.assign(judgement=[0, 1] * 5), smallest=1, folds=2
+        ),
         "sample_images": lambda: sample,
         "find_images": lambda: imagestrata.find_images(topics, 1, n=2),
         "cluster_keywords": lambda: imagestrata.cluster_keywords(topics, texts),

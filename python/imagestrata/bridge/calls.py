@@ -257,6 +257,13 @@ def _send_result(result: Any) -> Sent:
     }
 
 
+def _send_improvement(improved: Any) -> Sent:
+    """The tables of an improvement and its clustering; none if it is the given one."""
+    changed = len(improved.edits) > 0
+    clustering = _send_result(improved.clustering) if changed else None
+    return _send_result(improved) | {"clustering": clustering}
+
+
 def _send_server(server: Any) -> Sent:
     """The addresses of a server of forms, which runs until R stops it or ends."""
     _SERVERS.append(server)
@@ -282,6 +289,7 @@ _SENDERS: dict[str, Callable[[Any], Any]] = {
     "DataFrame": _send_table,
     "ndarray": encode_matrix,
     "FineTunedModel": _send_model,
+    "Improvement": _send_improvement,
     "PurePath": str,
     "Figure": lambda _: None,  # R draws its own
     "FormServer": _send_server,
