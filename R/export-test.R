@@ -13,7 +13,8 @@
 #'   nothing anywhere.
 #' @param kind `"matching"` or `"intruders"`.
 #' @param descriptions For `"matching"`: a data frame with the columns `cluster` and `description`,
-#'   one row per cluster to be tested. Descriptions are keywords, or names that you chose.
+#'   one row per cluster to be tested, such as names that you chose; or the result of
+#'   [cluster_keywords()], all of whose terms describe a cluster.
 #' @param clusters For `"intruders"`: clusters to test; by default all clusters with enough images.
 #' @param n_sets Number of sets per cluster: by default 5 for `"matching"`, 3 for `"intruders"`.
 #' @param n_images Number of images in a set: by default 3 for `"matching"` (several, so that a

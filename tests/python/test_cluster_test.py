@@ -298,6 +298,16 @@ def test_wilson_is_that_of_statsmodels():
         assert [float(end) for end in wilson(hits, n)] == pytest.approx(expected, abs=1e-6)
 
 
+def test_keywords_describe_clusters(clustering, tmp_path):
+    keywords = pd.DataFrame(
+        {"cluster": [2, 1, 1, 2], "rank": [1, 2, 1, 2], "term": ["sea", "flag", "crowd", "boat"]}
+    )
+    out = tmp_path / "page.html"
+    key = export_test(clustering, out, descriptions=keywords, n_sets=2, progress=False)
+    found = dict(key[["cluster", "description"]].drop_duplicates().to_numpy())
+    assert found == {1: "crowd, flag", 2: "sea, boat"}
+
+
 # ---- bad input ----
 
 
@@ -308,7 +318,8 @@ def test_wilson_is_that_of_statsmodels():
         ({1: "red", 2: " "}, "1 of 2 clusters have no description, 2"),
         ({1: "red", 2: "red"}, "1 of 2 rows repeat a description, 'red'"),
         ({1: "red", 4: "small"}, "1 of 2 clusters have 3 images or more"),
-        (["red", "blue"], "columns cluster and description, not a list"),
+        (["red", "blue"], r"result of cluster_keywords\(\); got a list"),
+        (pd.DataFrame({"cluster": [1], "word": ["red"]}), "it has cluster, word"),
     ],
 )
 def test_bad_descriptions(clustering, tmp_path, descriptions, message):
@@ -390,7 +401,7 @@ def test_options_belong_to_their_kind(clustering, tmp_path):
         ImagestrataError, match=r"`descriptions` has no effect with kind=.intruders"
     ):
         export_test(clustering, page, kind="intruders", descriptions=NAMES)
-    with pytest.raises(ImagestrataError, match="columns cluster and description, not None"):
+    with pytest.raises(ImagestrataError, match=r"result of cluster_keywords\(\); got None"):
         export_test(clustering, page)
     with pytest.raises(ImagestrataError, match="`kind` must be one of 'matching', 'intruders'"):
         export_test(clustering, page, kind="intruder")

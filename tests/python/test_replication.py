@@ -58,6 +58,17 @@ def test_movement(tmp_path, monkeypatch):
     assert (tmp_path / "coding.html").exists()
 
 
+def test_descriptions(tmp_path, monkeypatch):
+    known = run("descriptions", tmp_path, monkeypatch)
+    assert {path.name for path in tmp_path.glob("*.html")} == {"pairs.html", "test.html"}
+    # What images show decides about the first question, and about half of the second.
+    quality = known["quality"].query("measure == 'quality' and weighting == 'design'")
+    by_question = quality.set_index("question", append=True)["estimate"].groupby("question").mean()
+    assert by_question["denotative"] > by_question["connotative"] > 0
+    shares = known["reliability"].query("measure == 'percent_agreement' and annotators == 'all'")
+    assert (shares["estimate"] > 0.8).all() and len(shares) == 2
+
+
 def test_all_pages_are_listed_and_run():
     index = (PAGES / "README.md").read_text("utf-8")
     listed = set(re.findall(r"^\| \[(\S+)\]", index, re.M))

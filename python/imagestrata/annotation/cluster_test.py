@@ -131,9 +131,9 @@ def export_test(
         find it, the cluster is coherent to them: the word intrusion test of topic models
         (Chang et al. 2009), with images.
     descriptions : DataFrame or mapping
-        For "matching": a table with the columns ``cluster`` and ``description`` (keywords,
-        or names that you gave), one row per cluster to be tested, or a mapping from numbers
-        of clusters to texts.
+        For "matching": a table with the columns ``cluster`` and ``description`` (names that you
+        gave), one row per cluster to be tested, or a mapping from numbers of clusters to texts,
+        or the result of :func:`cluster_keywords`: all terms of a cluster describe it.
     clusters : int or sequence of int, optional
         For "intruders": clusters to test; by default all that have enough images.
     n_sets : int, optional

@@ -10,9 +10,12 @@ import pandas as pd
 from ..clustering.clustering import Clustering, numbered
 from ..errors import ImagestrataError, plural
 from ..finetune.scores import clustered_wilson
-from ..validate import check_int
-from ..wording import arg, kind_of, quote
+from ..validate import check_int, columns_of
+from ..wording import arg, quote, verb
 from .answers import refuse
+
+#: Columns of the result of cluster_keywords() that describe clusters.
+_KEYWORDS = ("cluster", "rank", "term")
 
 TITLE = "Images and descriptions"
 QUESTION = "Which description fits these images best?"
@@ -86,10 +89,14 @@ def check_descriptions(descriptions: Any, clustering: Clustering) -> dict[int, s
         table = pd.DataFrame({"cluster": descriptions.keys(), "description": descriptions.values()})
     elif isinstance(descriptions, pd.DataFrame) and {"cluster", "description"} <= set(descriptions):
         table = descriptions
+    elif isinstance(descriptions, pd.DataFrame) and set(_KEYWORDS) <= set(descriptions):
+        ranked = descriptions.sort_values(["cluster", "rank"])
+        terms = ranked["term"].astype(str).groupby(ranked["cluster"]).agg(", ".join)
+        table = terms.rename("description").reset_index()
     else:
         raise ImagestrataError(
-            f"{arg('descriptions')} must be a table with the columns cluster and description, not "
-            f"{kind_of(descriptions)}.",
+            f"{arg('descriptions')} must be a table with the columns cluster and description, or "
+            f"the result of {verb('cluster_keywords')}; {columns_of(descriptions)}.",
             "A matching test needs descriptions: keywords of the clusters, or names that you gave.",
         )
     empty = table["description"].isna() | (table["description"].astype(str).str.strip() == "")
