@@ -213,7 +213,7 @@ def _estimator(clustering: Clustering, seed: int) -> ClusterEstimator:
         raise ImagestrataError(
             "The clusters were given as labels, so that there is no method to fit them again."
             if method == "labels"
-            else "The clusters were made by a method of your own, which cannot be fitted again here.",
+            else "The clusters were made by a method of your own, which cannot be repeated here.",
             f"Fit them again yourself, and compare with {verb('compare_clusterings')}.",
         )
     known = METHODS[method]().get_params()
