@@ -78,9 +78,35 @@ def test_news_names_functions_that_exist():
     here = NEWS[: NEWS.index("# imagestrata 0.1.0")]
     here = re.sub(r"^\|.*$|(was|replaces) `\w+\(\)`", "", here, flags=re.MULTILINE)
     exported = set(re.findall(r"^export\((.*)\)$", read("NAMESPACE"), re.MULTILINE))
-    others = {"citation", "filter", "mutate"}
     for entry in re.split(r"\n(?=- |\n)", here):
-        names = set(re.findall(r"`([a-z_]+)\(", entry)) - others
+        # Names without "_" are often those of other packages: filter(), attr(), ...
+        names = {name for name in re.findall(r"`([a-z_]+)\(", entry) if "_" in name}
         assert names <= exported | set(imagestrata.__all__), entry
         if "Python" not in entry:
             assert names <= exported, f"In Python only: {entry}"
+
+
+def test_sizes_in_the_documentation_are_those_measured():
+    rows = json.loads(read("benchmarks/results/install_size.json"))["rows"]
+    everything, larger, *packages = rows
+    assert larger["package"].startswith(everything["package"])
+    documented = re.findall(
+        r"^\| ([\w-]+) \| (\d+\.\d) \|", read("docs/installing.md"), re.MULTILINE
+    )
+    assert documented == [(one["package"], f"{one['MB']:.1f}") for one in packages]
+    needed = {re.split("[>=<]", one)[0] for one in PROJECT["dependencies"]} | {"imagestrata"}
+    assert {one["package"] for one in packages} == needed
+    small, large = (f"{row['MB'] / 1000:.1f} GB" for row in (everything, larger))
+    assert f"takes {small} instead of {large}" in read("README.md").replace("\n", " ")
+    shown = read("docs/installing.md").replace("\n", " ")
+    assert f"takes {small} with the CPU build of torch and {large} with the default build" in shown
+
+
+def test_the_workflow_tests_three_systems_both_languages_and_old_packages_every_week():
+    workflow = yaml.safe_load(read(".github/workflows/test.yml"))
+    jobs = workflow["jobs"]
+    assert workflow[True]["schedule"]  # YAML reads the key "on" as true
+    assert {"run": "make test-lowest"} in jobs["lowest"]["steps"]
+    systems = {"windows-latest", "macos-latest", "ubuntu-latest"}
+    assert set(jobs["python"]["strategy"]["matrix"]["os"]) == systems
+    assert {one["os"] for one in jobs["r"]["strategy"]["matrix"]["include"]} == systems
