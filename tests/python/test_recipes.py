@@ -50,12 +50,14 @@ def add(block: Block, root: Path) -> None:
         for number, line in enumerate(lines)
         if re.match(rf"{block.table}\b.*= \{{$", line.rstrip("\n"))
     )
+    code = block.code
     if block.where == "in":
         place += 1
     else:
         while lines[place - 1].startswith("#:"):
             place -= 1
-    file.write_text("".join([*lines[:place], block.code, *lines[place:]]), encoding="utf-8")
+        code = f"{code.rstrip()}\n\n\n"
+    file.write_text("".join([*lines[:place], code, *lines[place:]]), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -203,9 +203,8 @@ def _send_table(table: pd.DataFrame) -> Sent:
     """A table; answers are sent with what their attributes say, classifiers with all points."""
     for name, columns in _ABOUT_ANSWERS.items():
         if name in table.attrs:
-            if "judgement" in table:
-                columns = columns_of_disputes(table)
-            rows = pd.DataFrame(table.attrs[name], columns=[*columns])
+            of_pairs = columns_of_disputes(table) if "judgement" in table else columns
+            rows = pd.DataFrame(table.attrs[name], columns=[*of_pairs])
             numbers = [one for one in rows if one in table and table[one].dtype.kind in "if"]
             rows = rows.astype({one: table[one].dtype for one in numbers})
             texts = rows.select_dtypes("object").columns
