@@ -22,18 +22,25 @@
 #' error in twenty pairs doubles the number that seems to. `error_rate` corrects for this, with
 #' wider intervals.
 #'
+#' With `error_rate = "estimate"` the model is that of Dawid and Skene (1979), with one rate of
+#' errors for pairs that belong together and one for the others (Hui and Walter 1980), the same for
+#' all annotators. Given whether a pair belongs together, its judgements are independent. The
+#' posterior is drawn by Gibbs sampling. The prior of both rates has a mean of 5% and the weight of
+#' ten judgements. If the same pairs mislead everybody, judgements are not independent, and neither
+#' these scores nor those of a majority are right: discuss such pairs.
+#'
 #' Measures of vectors compare clusterings of the same vectors, with similar shares of residual and
 #' similar numbers of clusters. They do not compare encoders; use [tune_clusters()] for that.
 #'
 #' @param clustering A clustering, from [cluster_images()]; with pairs and labels also a data frame
 #'   with the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per
 #'   image.
-#' @param truth Pairs with one `judgement` each, from 0 to 2, as [read_pairs()] or [consensus()]
-#'   return them, with several questions one of each `question`; pairs without a judgement are left
-#'   out, and the other pairs of their stratum represent them. Or true classes, as in
-#'   [compare_clusterings()]: labels in the order of the images, a data frame with `image_id` and
-#'   `label`, or the name of a column of the clustering; images without a label are left out. Or
-#'   nothing, with `embeddings`.
+#' @param truth Pairs with one `judgement` each (with `error_rate = "estimate"` also several), from 0
+#'   to 2, as [read_pairs()] or [consensus()] return them, with several questions one of each
+#'   `question`; pairs without a judgement are left out, and the other pairs of their stratum
+#'   represent them. Or true classes, as in [compare_clusterings()]: labels in the order of the
+#'   images, a data frame with `image_id` and `label`, or the name of a column of the clustering;
+#'   images without a label are left out. Or nothing, with `embeddings`.
 #' @param by Kind of `truth`: `"pairs"`, `"labels"`, or `"vectors"` if there is no `truth`. By
 #'   default it is detected.
 #' @param embeddings Embeddings, from [embed_images()], or a matrix: the vectors that the clustering
@@ -51,7 +58,9 @@
 #' @param error_rate Pairs only: share of wrong judgements; all measures except quality are
 #'   corrected for it. Two annotators who err independently and agree on a share A of the pairs have
 #'   the error rate e = (1 - sqrt(2 A - 1)) / 2; the majority of three such annotators has 3 e^2 - 2
-#'   e^3.
+#'   e^3. `"estimate"`: some pairs were judged by several annotators, such as those of
+#'   `next_pairs(again = TRUE)`; `truth` has a row for every judgement, and error rates are
+#'   estimated.
 #' @param missing Pairs only: treatment of pairs with an image that is not in the clustering:
 #'   `"error"`, or `"drop"` to leave such pairs out and count them in `n_missing`. The measures are
 #'   then about images in the clustering: to compare clusterings, leave out the same pairs for each.
@@ -64,7 +73,10 @@
 #'   - By pairs: a row per measure and weighting, and with several questions for each `question`,
 #'     with `weighting` (`"none"` or `"design"`), `conf.low`, `conf.high`, `n_pairs` (judged pairs
 #'     that are used), `n_residual` (pairs with a residual image, used or not) and `n_missing`
-#'     (pairs with an image that is not in the clustering, which are not used).
+#'     (pairs with an image that is not in the clustering, which are not used). With `error_rate =
+#'     "estimate"` also `wrong_together`, the share of the judgements of pairs that do not belong
+#'     together that put them together, and `wrong_apart`, the share of the judgements of other
+#'     pairs that set them apart.
 #'   - By labels, with the number of images `n_images`: precision, recall, `f1` and `mean_pr` over
 #'     all pairs of images; the B-cubed measures, which give every image the same weight; adjusted
 #'     Rand index and adjusted mutual information; `share_residual`. Precision is `NA` if no two

@@ -214,8 +214,10 @@ def test_the_variance_of_clusters_that_share_a_group_is_that_of_a_stratified_sam
     same, pairs = sample.cells[:, 1, 1], sample.cells[:, 1].sum(axis=1)
     share, number = sample.shares(same, pairs)
     p = (100 * 0.75 + 20 * 0.5) / 120
-    # Variance of the mean of a stratified sample, (N_h / N)^2 s_h^2 / n_h.
-    variance = (100 / 120) ** 2 * (0.75 * 0.25 * 4 / 3) / 4 + (20 / 120) ** 2 * (0.25 * 4 / 3) / 4
+    # Variance of the mean of a stratified sample, (N_h / N)^2 p_h (1 - p_h) / n_h, where half a
+    # pair with the share p is added for p_h.
+    a, b = (3 + p / 2) / 4.5, (2 + p / 2) / 4.5
+    variance = (100 / 120) ** 2 * a * (1 - a) / 4 + (20 / 120) ** 2 * b * (1 - b) / 4
     assert share == pytest.approx([p])
     assert number == pytest.approx([p * (1 - p) / variance])
     # Strata that are no group keep their own shares and numbers.

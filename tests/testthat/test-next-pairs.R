@@ -39,3 +39,26 @@ test_that("rounds of pairs are one table", {
     class = "imagestrata_error"
   )
 })
+
+test_that("pairs get a second look by others, and errors are estimated", {
+  skip_if_no_core()
+  topics <- cluster_images(toy_vectors(), "kmeans", n_clusters = 3, progress = FALSE)
+  first <- sample_pairs(toy_vectors(), n = 60, clusterings = topics)
+  first <- dplyr::mutate(first, annotator = "ann", judgement = as.integer(stratum == "within"))
+  first$judgement[which(first$stratum != "within")[1]] <- 1L
+  again <- next_pairs(first, topics, n = 20, again = TRUE)
+  expect_equal(nrow(again), 20)
+  expect_true(all(again$pair_id %in% first$pair_id))
+  expect_true(first$pair_id[which(first$stratum != "within")[1]] %in% again$pair_id)
+  expect_false(any(c("annotator", "judgement") %in% names(again)))
+  expect_error(
+    score_clustering(topics, first, error_rate = "estimate"), "several annotators judged",
+    class = "imagestrata_error"
+  )
+  second <- dplyr::mutate(again, annotator = "bea", judgement = as.integer(stratum == "within"))
+  judged <- dplyr::bind_rows(first, second)
+  scores <- score_clustering(topics, judged, error_rate = "estimate", weighted = TRUE)
+  expect_equal(scores$measure[5:6], c("wrong_together", "wrong_apart"))
+  expect_equal(scores$n_pairs, rep(60, 6))
+  expect_gt(scores$estimate[[1]], 0.9)
+})

@@ -324,7 +324,8 @@ def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:
             raise ImagestrataError(
                 f"{plural(int(twice.sum()), one, many)} more than once, {quote(first)} for one.",
                 f"Combine them into one row: {verb('consensus')} combines several annotators' "
-                "judgements."
+                f"judgements. {verb('score_clustering')} also takes them all, with "
+                f"{arg('error_rate', 'estimate')}."
                 if "judgement" in pairs
                 else "Keep one row for each.",
             )

@@ -15,16 +15,21 @@ from ..errors import ImagestrataError, plural, warn
 from ..sampling.pairs import check_pairs, clusters_by_image
 from ..validate import check_bool, check_choice
 from ..wording import arg, quote, verb
+from .second_looks import ESTIMATE, Looks, Truth, draw_truth, one_row_each, refuse_single
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
 RATIOS = ("precision", "recall", "f1", "mean_pr")
 MEASURES = (*RATIOS, "quality")
+#: Rates of errors of judgement, where they are estimated.
+WRONG = ("wrong_together", "wrong_apart")
 #: Smallest numbers of pairs in one cluster and in two for which quality is reported.
 QUALITY_PAIRS = 50
 _APART, _TOGETHER = 0, 1
 #: Number of draws of which the one nearest to a known number is kept.
 _DRAWN_FOR_ONE = 20
+#: Number of pairs of the kinds of all clusters that is added to those of each.
+_SHRINKAGE = 0.5
 #: Strata of a name such as "within 3" or "within 12-15": clusters, or several of them.
 _OF_CLUSTERS = r"within \d+(-\d+)?"
 
@@ -37,7 +42,7 @@ def score_by_pairs(
     weighted: bool | None,
     residual: str,
     same_from: float,
-    error_rate: float,
+    error_rate: float | str,
     missing: str,
     n_boot: int,
     conf_level: float,
@@ -45,7 +50,13 @@ def score_by_pairs(
 ) -> pd.DataFrame:
     """The table of :func:`score_clustering`, from checked arguments."""
     asked = _check_measures(measures)
-    pairs = check_judged(pairs, "truth")
+    estimated = error_rate == ESTIMATE
+    pairs = check_judged(pairs, "truth", repeated=estimated)
+    graded = bool(pairs["judgement"].max() > 1)
+    looks = None
+    if estimated:
+        pairs, *looks = one_row_each(pairs, same_from)
+        refuse_single(looks[0])
     weightings = _weightings(weighted, pairs)
     together, with_residual, known = pairs_together(clustering, pairs, missing)
     weights = design_weights(pairs) if "design" in weightings else np.ones(len(pairs))
@@ -67,7 +78,6 @@ def score_by_pairs(
     if weighted is None and "probability" not in pairs:
         tell_not_weighted()
     if asked is None:
-        graded = bool(np.nanmax(judgements) > 1)
         asked = MEASURES if graded else RATIOS
 
     n_together = None
@@ -83,16 +93,19 @@ def score_by_pairs(
             strata_of(pairs)[counts],
             groups_of(pairs)[counts],
             n_together if weighting == "design" else None,
+            None if looks is None else (looks[0][counts], looks[1][counts]),
         )
         rng = np.random.default_rng([seed, len(rows)])
         if "quality" in asked:
             _check_quality(sample, refuse=len(asked) == 1)
-        found = score_sample(sample, asked, same_from, n_boot, rng, error_rate)
-        for measure in asked:
+        rate = 0.0 if isinstance(error_rate, str) else error_rate
+        found = score_sample(sample, asked, same_from, n_boot, rng, rate)
+        for measure in [*asked, *(WRONG if estimated and weighting == weightings[0] else ())]:
             estimate, draws = found[measure]
             low, high = percentile_interval(estimate, draws, conf_level)
             number = (int(counts.sum()), n_residual, n_missing)
-            rows.append((measure, weighting, estimate, low, high, *number))
+            shown = "none" if measure in WRONG else weighting
+            rows.append((measure, shown, estimate, low, high, *number))
     _tell_unknown(rows)
     names = ["measure", "weighting", "estimate", "conf_low", "conf_high"]
     return pd.DataFrame(rows, columns=[*names, "n_pairs", "n_residual", "n_missing"])
@@ -114,6 +127,8 @@ class Sample:
         Number of the group of each stratum. Strata of a group have one share in common.
     n_together : int, optional
         Number of the pairs of all strata that are together, if it is known.
+    looks : Looks, optional
+        Numbers of judgements, if pairs have several and errors are to be estimated.
     """
 
     levels: Array
@@ -121,6 +136,7 @@ class Sample:
     sizes: Array
     groups: Array
     n_together: int | None = None
+    looks: Looks | None = None
 
     @classmethod
     def of(
@@ -131,8 +147,12 @@ class Sample:
         strata: Array,
         groups: Array,
         n_together: int | None = None,
+        looks: tuple[Array, Array] | None = None,
     ) -> Sample:
-        """Count pairs, given as five columns."""
+        """Count pairs, given as five columns.
+
+        ``looks`` are two more: numbers of judgements, and of those that put the pair together.
+        """
         levels, level = np.unique(judgements, return_inverse=True)
         names, first, stratum = np.unique(strata, return_index=True, return_inverse=True)
         cells = np.zeros((len(names), 2, len(levels)))
@@ -140,7 +160,9 @@ class Sample:
         sizes = np.bincount(stratum, weights, len(names))
         group = np.unique(groups[first], return_inverse=True)[1]
         # Without a pair that is together, their number says nothing about precision.
-        return cls(levels, cells, sizes, group, n_together if together.any() else None)
+        known = n_together if together.any() else None
+        counted = None if looks is None else Looks.of(stratum, together, *looks)[0]
+        return cls(levels, cells, sizes, group, known, counted)
 
     @property
     def numbers(self) -> Array:
@@ -163,25 +185,29 @@ class Sample:
 
         Parameters
         ----------
-        yes, of : ndarray of shape (n_strata,)
-            Numbers of pairs; all of ``yes`` are also in ``of``.
+        yes : ndarray of shape (..., n_strata)
+            Numbers of pairs, which are all also in ``of``.
+        of : ndarray of shape (n_strata,)
+            Numbers of pairs.
         """
+        to_group = np.eye(len(self.group_sizes))[self.groups]
         weight = self.sizes / self.numbers
-        total = np.bincount(self.groups, weight * of)
+        total, counts = (weight * of) @ to_group, of @ to_group
+        number = self.numbers + _SHRINKAGE
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.nan_to_num(np.bincount(self.groups, weight * yes) / total)
-            kish = np.nan_to_num(total**2 / np.bincount(self.groups, weight**2 * of))
-            # Variance of a ratio in a stratified sample, by linearisation. A stratum with one
-            # pair counts with its squared deviation.
-            mean = share[self.groups]
+            share = np.nan_to_num((weight * yes) @ to_group / total)
+            kish = np.nan_to_num(total**2 / ((weight**2 * of) @ to_group))
+            # Variance of a ratio in a stratified sample, by linearisation. A few pairs of one
+            # kind in a stratum do not mean that all others are of this kind: part of a pair of
+            # the kinds of the whole group is added to each stratum.
+            mean = share[..., self.groups]
+            among = (total / self.group_sizes)[self.groups]
             squares = yes * (1 - mean) ** 2 + (of - yes) * mean**2
-            spread = squares - (yes - of * mean) ** 2 / self.numbers
-            several = self.numbers > 1
-            spread = np.where(several, spread * self.numbers / (self.numbers - 1), squares)
-            variance = np.bincount(self.groups, weight**2 * spread) / total**2
+            squares = squares + _SHRINKAGE * among * mean * (1 - mean)
+            spread = (squares - (yes - of * mean) ** 2 / number) / number
+            variance = (weight**2 * self.numbers * spread) @ to_group / total**2
             effective = share * (1 - share) / variance
-        counts = np.bincount(self.groups, of)
-        effective = np.where(variance > 0, np.minimum(effective, counts), kish)
+        effective = np.where(variance > 0, effective, kish)
         return share, np.where(np.bincount(self.groups) > 1, effective, counts)
 
     def pooled(self) -> Array:
@@ -237,10 +263,10 @@ def pair_ratios(
     }
 
 
-def check_judged(pairs: Any, name: str = "pairs") -> pd.DataFrame:
-    """Pairs with one judgement each, from 0 to 2 or missing."""
+def check_judged(pairs: Any, name: str = "pairs", *, repeated: bool = False) -> pd.DataFrame:
+    """Pairs with one judgement each, or with several if ``repeated``, from 0 to 2 or missing."""
     check_one_question(pairs, name)
-    pairs = check_pairs(pairs, "judgement", name=name)
+    pairs = check_pairs(pairs, "judgement", repeated=repeated, name=name)
     numbers = pd.to_numeric(pairs["judgement"], errors="coerce").astype(float)
     off = ~(numbers.between(0, 2) | pairs["judgement"].isna())
     if off.any():
@@ -377,14 +403,29 @@ def _score_ratios(
     same = sample.cells[:, :, sample.levels >= same_from].sum(axis=2)
     pairs = sample.cells.sum(axis=2)
     put_together = _draw_put_together(sample, n_boot, rng)
+    truth = _draw_truth(sample, n_boot, rng)
     shares, drawn = [], []
     for side in (_APART, _TOGETHER):
-        share, effective = sample.shares(same[:, side], pairs[:, side])
-        shares.append(share)
+        given = same if truth is None else truth.same
+        share, effective = sample.shares(given[..., side], pairs[:, side])
         drawn.append(_draw_shares(share, effective, sample.group_weights, n_boot, rng))
+        if truth is not None:
+            share = sample.shares(truth.same.mean(axis=0)[:, side], pairs[:, side])[0]
+        shares.append(share)
     estimates = _ratios_of_shares(sample, _put_together(sample)[0], shares, error_rate)
     draws = _ratios_of_shares(sample, put_together, drawn, error_rate)
-    return {measure: (float(estimates[measure]), draws[measure]) for measure in RATIOS}
+    found = {measure: (float(estimates[measure]), draws[measure]) for measure in RATIOS}
+    if truth is not None:
+        rates = {name: getattr(truth, name) for name in WRONG}
+        found |= {name: (float(draws.mean()), draws) for name, draws in rates.items()}
+    return found
+
+
+def _draw_truth(sample: Sample, n_draws: int, rng: np.random.Generator) -> Truth | None:
+    """Draws of which pairs belong together, if they have several judgements."""
+    if sample.looks is None:
+        return None
+    return draw_truth(sample.looks, sample.groups, sample.group_weights, n_draws, rng)
 
 
 def _ratios_of_shares(
@@ -437,15 +478,18 @@ def _draw_shares(
 ) -> Array:
     """Draws of shares from their posteriors, shape (n_boot, n_groups).
 
+    ``share`` and ``number`` have the shape (n_groups,), or (n_boot, n_groups) for one draw each.
+
     The prior is that of Jeffreys, half a pair of each kind, in the group with the largest weight
     among those with pairs, and in groups without any. In each of the other groups it would add
     to the same sum: with few pairs of a kind, sums of many small shares would be too large.
     """
     prior = np.where(number > 0, 0.0, 0.5)
-    if (number > 0).any():
-        prior[np.argmax(np.where(number > 0, weights, -1.0))] = 0.5
+    heaviest = np.argmax(np.where(number > 0, weights, -1.0), axis=-1, keepdims=True)
+    np.put_along_axis(prior, heaviest, 0.5, axis=-1)
     yes, no = share * number + prior, (1 - share) * number + prior
-    draws = rng.beta(np.where(yes > 0, yes, 1), np.where(no > 0, no, 1), (n_boot, len(share)))
+    size = (n_boot, share.shape[-1])
+    draws = rng.beta(np.where(yes > 0, yes, 1), np.where(no > 0, no, 1), size)
     drawn: Array = np.where(yes > 0, np.where(no > 0, draws, 1.0), 0.0)
     return drawn
 

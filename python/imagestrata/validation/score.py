@@ -25,6 +25,7 @@ from ..verbs import public
 from ..wording import arg
 from .labels import classes_of, clusters_of, score_by_labels
 from .pair_scores import score_by_pairs
+from .second_looks import check_error_rate
 from .vector_scores import score_by_vectors
 
 #: Comparisons, each with its treatments of the residual, the default first.
@@ -42,7 +43,7 @@ def score_clustering(
     weighted: bool | None = None,
     residual: str | None = None,
     same_from: float = 1,
-    error_rate: float = 0,
+    error_rate: float | str = 0,
     missing: str = "error",
     n_boot: int = 1000,
     conf_level: float = 0.95,
@@ -57,14 +58,14 @@ def score_clustering(
         ``image_id`` and ``cluster`` (-1 for the residual), or one cluster per image.
         With vectors it must be the result of :func:`cluster_images`.
     truth : DataFrame, array-like of shape (n_images,), or str; optional
-        Pairs with one ``judgement`` each, from 0 to 2, as :func:`read_pairs` or
-        :func:`consensus` return them; with several questions, one of each ``question``. Pairs
-        without a judgement are left out, and the
-        other pairs of their stratum represent them. Or true classes, as in
-        :func:`compare_clusterings`: labels in the order of the images, a Series whose
-        index names the images, a table with ``image_id`` and ``label``, or the name of a
-        column of the clustering's images. Images without a label are left out. Or None,
-        with ``embeddings``.
+        Pairs with one ``judgement`` each (with ``error_rate="estimate"`` also several), from
+        0 to 2, as :func:`read_pairs` or :func:`consensus` return them; with several
+        questions, one of each ``question``. Pairs without a
+        judgement are left out, and the other pairs of their stratum represent them. Or
+        true classes, as in :func:`compare_clusterings`: labels in the order of the images, a
+        Series whose index names the images, a table with ``image_id`` and ``label``, or the
+        name of a column of the clustering's images. Images without a label are left out. Or
+        None, with ``embeddings``.
     by : {"pairs", "labels", "vectors"}, optional
         Kind of comparison: with judged pairs, true classes, or vectors. By default it is
         inferred from ``truth``.
@@ -86,12 +87,15 @@ def score_clustering(
     same_from : float, default 1
         Pairs only: the lowest judgement that means "these belong together". With graded
         judgements (0 unrelated, 1 loosely, 2 closely related), 2 is stricter.
-    error_rate : float, default 0
+    error_rate : float or "estimate", default 0
         Pairs only: share of the judgements that are wrong, below one half, the same for
         pairs that belong together and pairs that do not; precision, recall, f1
         and mean_pr are corrected for it. If two annotators err independently and agree on
         a share A of the pairs, their error rate is e = (1 - sqrt(2 A - 1)) / 2; the
-        majority of three such annotators has the error rate 3 e² - 2 e³.
+        majority of three such annotators has the error rate 3 e² - 2 e³. ``"estimate"``:
+        some pairs were judged by several annotators, such as those of
+        ``next_pairs(again=True)``; ``truth`` has a row for every judgement, and error rates
+        are estimated.
     missing : {"error", "drop"}, default "error"
         Pairs only: treatment of pairs with an image that is not in the clustering.
         ``"error"`` raises an error; ``"drop"`` leaves them out and counts them in
@@ -122,7 +126,10 @@ def score_clustering(
         - ``mean_pr``: their arithmetic mean, which the paper calls F;
           ``f1``: their harmonic mean;
         - ``quality``: mean judgement of pairs in one cluster minus that of the
-          other pairs, from -2 to 2. It needs 50 pairs of each kind.
+          other pairs, from -2 to 2. It needs 50 pairs of each kind;
+        - with ``error_rate="estimate"`` also ``wrong_together``, the share of the judgements
+          of pairs that do not belong together that put them together, and ``wrong_apart``,
+          the share of the judgements of other pairs that set them apart.
 
         **Labels.** With ``n_images``, the number of images that count: ``precision``, ``recall``,
         ``f1`` and ``mean_pr`` over all pairs of images; ``bcubed_precision``,
@@ -151,8 +158,9 @@ def score_clustering(
     ImagestrataError
         If neither ``truth`` nor ``embeddings`` is given, an argument has no effect with
         this ``by``, images of the pairs are not in the clustering, a pair has one image
-        twice or several judgements, judgements are off the scale, there are too few pairs
-        for "quality" alone, labels fit no image, or the embeddings are of other images.
+        twice or several judgements (without ``error_rate="estimate"``), judgements are off
+        the scale, there are too few pairs for "quality" alone, labels fit no image, or the
+        embeddings are of other images.
 
     Notes
     -----
@@ -169,7 +177,9 @@ def score_clustering(
     Strata that are single clusters ("within 3") have too few pairs for shares of their own.
     They are one group, whose share is the weighted mean of all its pairs, with the number of
     pairs that has the variance of this mean in a simple random sample: p (1 - p) / v, where v
-    is the linearised variance of a stratified sample (Korn and Graubard 1998).
+    is the linearised variance of a stratified sample (Korn and Graubard 1998). Two pairs of one
+    cluster that belong together do not mean that all of them do: half a pair with the
+    share of the whole group is added to each stratum for v.
 
     How many pairs a clustering puts together is known if it has exactly the images from which
     the pairs were drawn (the sum of ``N_h`` says so). The design-weighted measures
@@ -186,6 +196,15 @@ def score_clustering(
     cluster, and of all others, become (s - e) / (1 - 2 e), or 0 or 1 if that is outside these
     bounds. The correction is not made stratum by stratum, where bounds would make the sum
     too large.
+
+    With ``error_rate="estimate"`` the model is that of Dawid and Skene (1979), with one rate of
+    errors for pairs that belong together and one for the others (Hui and Walter 1980), the same
+    for all annotators. Given whether a pair belongs together, its judgements are independent. Pairs
+    may be chosen for further judgements by those they have. The posterior is drawn by Gibbs
+    sampling; estimates are the measures of the mean numbers of pairs that belong together. The
+    prior of both rates has a mean of 5% and the weight of ten judgements. If
+    the same pairs mislead everybody, judgements are not independent, and neither these scores
+    nor those of a majority are right: discuss such pairs.
 
     Measures of vectors compare clusterings of the same vectors with similar shares of
     residual and similar numbers of clusters. They do not compare encoders: vectors that
@@ -207,7 +226,7 @@ def score_clustering(
         "measures": (measures, None),
         "weighted": (weighted, None),
         "same_from": (check_float("same_from", same_from, minimum=0, maximum=2), 1),
-        "error_rate": (check_float("error_rate", error_rate, minimum=0, maximum=0.499), 0),
+        "error_rate": (check_error_rate(error_rate), 0),
         "missing": (check_choice("missing", missing, MISSING), "error"),
         "n_boot": (check_int("n_boot", n_boot, minimum=1), 1000),
         "conf_level": (check_conf_level(conf_level), 0.95),
