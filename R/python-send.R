@@ -59,6 +59,11 @@ send_argument <- function(x, name, default, call) {
     } else {
       check_string(x, name, null = name == "neighbors", call = call)
     },
+    error_rate = if (is.character(x)) {
+      check_string(x, name, call = call)
+    } else {
+      check_number(x, name, call = call)
+    },
     max_gradient_norm = if (identical(x, "auto")) {
       x
     } else {

@@ -35,8 +35,8 @@
 #' @param clustering A clustering, from [cluster_images()]; with pairs and labels also a data frame
 #'   with the columns `image_id` and `cluster` (-1 for the residual), with labels one cluster per
 #'   image.
-#' @param truth Pairs with one `judgement` each (with `error_rate = "estimate"` also several), from 0
-#'   to 2, as [read_pairs()] or [consensus()] return them, with several questions one of each
+#' @param truth Pairs with one `judgement` each (with `error_rate = "estimate"` also several), from
+#'   0 to 2, as [read_pairs()] or [consensus()] return them, with several questions one of each
 #'   `question`; pairs without a judgement are left out, and the other pairs of their stratum
 #'   represent them. Or true classes, as in [compare_clusterings()]: labels in the order of the
 #'   images, a data frame with `image_id` and `label`, or the name of a column of the clustering;
