@@ -177,9 +177,11 @@ def test_predictions_and_effects(posts: pd.DataFrame, ratings: pd.DataFrame) -> 
     own = model.data[model.data["outcome"] == "likes"]["fitted"].to_numpy()
     np.testing.assert_allclose(found, own)
     # The average effect of a linear term is its coefficient times the mean.
-    slope = model.coefficients.set_index(["outcome", "term"]).loc[("likes", "hopeful"), "estimate"]
-    effects = model.effects.set_index(["outcome", "term"])
-    assert effects.loc[("likes", "hopeful"), "estimate"] == pytest.approx(slope * own.mean())
+    slope, effect = (
+        table.query("outcome == 'likes' and term == 'hopeful'")["estimate"].item()
+        for table in (model.coefficients, model.effects)
+    )
+    assert effect == pytest.approx(slope * own.mean())
     assert list(model.effects["contrast"][:2]) == ["slope", "slope"]
     with pytest.raises(ImagestrataError, match="newdata"):
         model.predict(pd.DataFrame({"hopeful": [1], "angry": [1], "followers": [1], "party": "X"}))
