@@ -424,28 +424,31 @@ lowest_in <- function(x, group) stats::ave(x, group, FUN = min)
 distances_of_images <- function(design, predicted) {
   f <- predictions_of_answers(design$answers, predicted)
   answers <- lapply(design$answers, \(x) x[!is.na(f)])
+  answers$stratum <- join_single_strata(answers)
   f <- f[!is.na(f)]
   n <- nrow(design$cells)
   scores <- function(x) {
     x <- from_first(x, answers$cell)
     as.matrix(answers$share * (x - sum_by(answers$share * x, answers$cell, n)[answers$cell]))
   }
-  distances <- function(answers) {
-    totals <- image_totals(scores(answers$rating), answers)
-    list(
-      cell = totals$cell, image = totals$unit, size = totals$size, y = totals$total[, 1],
-      f = image_totals(scores(f), answers)$total[, 1]
-    )
-  }
-  found <- distances(answers)
-  # Without a stratum that has two rated images, images are compared within the cell.
-  alone <- stats::ave(found$size, found$cell, FUN = max) < 2
-  if (any(alone)) {
-    all <- distances(replace(answers, "stratum", list(answers$cell)))
-    found$y[alone] <- all$y[alone]
-    found$f[alone] <- all$f[alone]
-  }
-  found
+  totals <- image_totals(scores(answers$rating), answers)
+  list(
+    cell = totals$cell, image = totals$unit, y = totals$total[, 1],
+    f = image_totals(scores(f), answers)$total[, 1]
+  )
+}
+
+# The strata of answers; images that are alone in their stratum have one together if they are
+# compared across strata, see compare_across().
+join_single_strata <- function(answers) {
+  place <- pair_up(answers$cell, answers$stratum)
+  unit <- pair_up(answers$cell, answers$image)
+  alone <- tabulate(place[!duplicated(unit)])[place] == 1
+  share <- sum_by(answers$share, unit, max(unit))
+  first <- match(seq_along(share), unit)
+  of_cells <- function(x) sum_by(x, answers$cell[first], max(answers$cell))
+  few <- of_cells(share^2 * !alone[first]) < least_of_others * of_cells(share^2)
+  ifelse(alone & few[answers$cell], max(answers$stratum) + 1L, answers$stratum)
 }
 
 # The design with groups of respondents only: the first of the groups with these respondents stands
@@ -510,7 +513,7 @@ correct_answers <- function(design, predicted, tuned, mean) {
   lambda <- ifelse(is.na(f), 0, tuned$answers)
   value <- answers$rating - ifelse(lambda > 0, lambda * (f - mean[answers$cell]), 0)
   # Distances from the mean of the cell's answers in the stratum.
-  part <- pair_up(answers$cell, answers$stratum)
+  part <- pair_up(answers$cell, join_single_strata(answers))
   total <- sum_by(answers$share, part, max(part))
   centre <- function(x) {
     ifelse(total > 0, sum_by(answers$share * x, part, max(part)) / total, 0)[part]

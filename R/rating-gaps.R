@@ -44,7 +44,8 @@
 #'
 #' The degrees of freedom are Welch's, computed from those of the means. They are at most the number
 #' of respondents in all cells of the comparison minus one; with `"two-way"` and `"image"` also at
-#' most the number of images in them minus the number of their clusters.
+#' most the number of images in them minus the number of their clusters. (For images that are
+#' compared across clusters, see [rating_means()].)
 #'
 #' Within a single cluster, `by = c(group, cluster)`, there are often five images or fewer, so
 #' `"two-way"` has few degrees of freedom: its inference is about all images of the cluster.
@@ -108,7 +109,7 @@ rating_gaps <- function(ratings,
   check_comparable(predicted, design)
   compared <- if (shrink) design else compare_alike(design, comparisons)
   tell_unrated(design, compared, comparisons)
-  if (!shrink) warn_single_images(design, variance)
+  if (!shrink) warn_single_images(compared, variance)
   design <- compared
   gaps <- bind_methods(fits_of(design, variance, shrink, predicted, TRUE), function(fit) {
     dplyr::bind_rows(

@@ -64,18 +64,28 @@
 #' are too large: by a third for gaps if each image has one rating in each group. `"two-way"` is the
 #' sum of two parts: the variance between the rated images of a cluster (survey's `svydesign(ids =
 #' ~image_id, strata = ~cluster)`), and the covariance of a respondent's answers to different
-#' images. In simulated surveys, the coverage of its intervals was close to the nominal level. A
-#' cluster with a single rated image has no variance between images: it is given the average of the
-#' other clusters, in proportion to the squared weight (survey's `"average"`). If no cluster of a
-#' cell has two rated images, only respondents count; if several people rated an image, that is too
-#' small, and a warning says so. There is no finite population correction for
-#' the corpus.
+#' images. In simulated surveys, the coverage of its intervals was close to the nominal level. There
+#' is no finite population correction for the corpus.
+#'
+#' **Single images.** A cluster with one rated image has no variance between images: it is given the
+#' average of the other clusters, in proportion to the squared weight (survey's `"average"`). If no
+#' cluster of a cell has two rated images, or if those that have are less than a tenth of the sum of
+#' squared weights of images, the single images are compared across clusters (collapsed strata). An
+#' image with the share s in the mean then adds s^2 times the squared distance of its rating from
+#' the mean, divided by 1 - 2 s + q, where q is the sum of squared shares in the cell; with K
+#' clusters of equal weight this is survey's `"adjust"` times K / (K - 1). Such standard errors are
+#' right if clusters do not differ, and too large if they do, because differences between clusters
+#' count as chance. In gaps, what both groups have in common cancels out. Two rated images in each
+#' cluster avoid this. For a mean of one image, such as that of a cluster, nothing is known about
+#' other images: only respondents count, and a warning says so, unless the corpus has no other image
+#' of that cluster.
 #'
 #' **Intervals** are those of the t distribution. Its degrees of freedom (`df`) are the number of
 #' respondents in the cell minus one (`"respondent"`), the number of rated images minus the number
 #' of clusters, for clusters with several of them (`"image"`), or the smaller of the two
-#' (`"two-way"`). This is more conservative than survey's default, the respondents of the whole
-#' survey. It matters for cells with few respondents or, as in a single cluster, few images.
+#' (`"two-way"`). Images that are compared across clusters have Satterthwaite's degrees of freedom:
+#' their number minus one if their shares are equal, and fewer otherwise. All this is more
+#' conservative than survey's default, the respondents of the whole survey. It matters for cells with few respondents or, as in a single cluster, few images.
 #'
 #' **Shrunken means** have intervals of the normal distribution. Their standard errors are those of
 #' the prediction from fixed and random effects together (Henderson's mixed-model equations). The
@@ -226,24 +236,26 @@ add_interval <- function(table, conf_level) {
   table
 }
 
-# Without two rated images in any stratum, images of a stratum cannot be compared. Raters of the same
-# image then seem to be independent.
+# How much images of a cluster differ is not known if the mean has one image, unless it is about
+# that image. Means that are not compared do not count.
 warn_single_images <- function(design, variance) {
-  if (variance == "respondent" || is.null(design$answers$stratum)) {
+  if (variance == "respondent" || "image_id" %in% design$by) {
     return()
   }
   counts <- design$answers$weight > 0
   cell <- design$answers$cell[counts]
   n <- nrow(design$cells)
-  strata <- n_in_cells(design$answers$stratum[counts], cell, n)
-  images <- n_in_cells(design$answers$image[counts], cell, n)
-  single <- strata > 1 & images == strata & tabulate(cell, n) > images
+  whole <- design$images$size[design$answers$image[counts]] %in% 1
+  single <- n_in_cells(design$answers$image[counts], cell, n) == 1 &
+    n_in_cells(design$answers$respondent[counts], cell, n) > 1 & !seq_len(n) %in% cell[whole]
+  single <- single[design$cells[["comparable"]] %||% TRUE]
+  n <- length(single)
   if (any(single)) {
     warn_imagestrata(
-      "In {sum(single)} of {n} mean{?s} every cluster has a single rated image, which several people
-       rated. How much images of a cluster differ cannot be estimated, and standard errors are too
-       small if they do.",
-      "Sample two images of each cluster, or more."
+      "{sum(single)} of {n} mean{?s} rest{?s/} on a single rated image. How much other images
+       differ from it is not known: the standard error accounts for respondents only.",
+      "Such a mean, and its gap, is about that image. With {.code variance = \"respondent\"} all
+       are about the rated images; for more, rate two images of each cluster."
     )
   }
 }

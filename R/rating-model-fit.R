@@ -61,7 +61,9 @@ coefficient_estimates <- function(fit) {
 # Scores of answers, and their sums by respondent and by image. Those of images are distances from
 # the mean of their stratum, for each cell of weights (a group) by itself, as in ratings-variance.R.
 # For each answer `several` says whether its cell has other images of its stratum. `stratum` is a
-# stratum in a cell, and `in_strata` has the images of each and their numbers.
+# stratum in a cell, and `in_strata` has the images of each and their numbers. `across`: the sums of
+# images if those that are alone in their stratum are compared across strata, see
+# compare_residuals().
 scores_of_fit <- function(model, fit, z) {
   answers <- lapply(
     model$answers[c("respondent", "image", "stratum", "row", "cell")], \(x) x[fit$rows]
@@ -80,16 +82,60 @@ scores_of_fit <- function(model, fit, z) {
   inflate <- sqrt(ifelse(size > 1, size / (size - 1), 0))
   image <- answers$image[first]
   ids <- unique(image)
+  of_images <- function(x) sum_by(x, match(image, ids), length(ids))
+  distances <- (of_unit - centre[place, , drop = FALSE]) * inflate[place]
+  alone <- size[place] == 1
+  single <- compare_residuals(fit, z, unit, image, alone)
   list(
     answers = scores,
     respondents = sum_by(scores, answers$respondent, model$n_respondents),
-    images = sum_by(
-      (of_unit - centre[place, , drop = FALSE]) * inflate[place], match(image, ids), length(ids)
-    ),
-    image = ids, row = answers$row, respondent = answers$respondent, unit = unit,
+    images = of_images(distances),
+    across = of_images(distances + alone * (of_unit + single$effects * single$moved)),
+    single = single, image = ids, row = answers$row, respondent = answers$respondent, unit = unit,
     several = size[stratum] > 1, stratum = stratum,
     in_strata = list(image = image, stratum = place, size = size)
   )
+}
+
+# Images that are alone in their stratum, compared across strata. A unit is an image in a cell, with
+# the weight w, the effect e = sum(w z) of its answers and their mean row of z, which is x. If units
+# vary independently with equal variances, and H = x e', the mean residuals r of units have the
+# covariances (I - H)(I - H)'. Those of an image are multiplied by the inverse root of its block of
+# this matrix (CR2 by image), so that the squared sums of e r have the variance of the estimates.
+# For means this is 1 / sqrt(1 - 2 s + q), see compare_across() in ratings-variance.R. Directions in
+# which an image determines the model have no residual, and are `lost`. `moved` is how much r
+# changes.
+compare_residuals <- function(fit, z, unit, image, alone) {
+  n <- length(image)
+  weight <- sum_by(fit$weight, unit, n)
+  none <- matrix(0, ncol(z), ncol(z))
+  found <- list(
+    alone = alone, effects = sum_by(fit$weight * z, unit, n), moved = numeric(n), lost = none,
+    lost_answers = none, blocks = list()
+  )
+  residual <- sum_by(fit$weight * fit$residual, unit, n) / weight
+  found$place <- found$effects / weight
+  found$spread <- crossprod(found$effects)
+  n_answers <- tabulate(unit, n)
+  for (units in split(which(alone), image[alone])) {
+    effects <- found$effects[units, , drop = FALSE]
+    place <- found$place[units, , drop = FALSE]
+    cross <- tcrossprod(place, effects)
+    left <- diag(1, length(units)) - cross - t(cross) + place %*% found$spread %*% t(place)
+    root <- eigen(symmetric(left), symmetric = TRUE)
+    gone <- root$values < 1e-8
+    by <- ifelse(gone, 0, 1 / sqrt(pmax(root$values, 1e-8)))
+    block <- root$vectors %*% (by * t(root$vectors))
+    found$blocks <- c(found$blocks, list(list(
+      units = units, by = block, basis = root$vectors[, !gone, drop = FALSE]
+    )))
+    found$moved[units] <- drop(block %*% residual[units]) - residual[units]
+    gone <- t(root$vectors[, gone, drop = FALSE])
+    found$lost <- found$lost + crossprod(gone %*% effects)
+    found$lost_answers <- found$lost_answers +
+      crossprod(gone %*% (effects / sqrt(n_answers[units])))
+  }
+  found
 }
 
 # For each pair of strata with several images, `a` and `b`, the trace of the product of the matrices
@@ -140,41 +186,71 @@ variance_of_fit <- function(model, fit, z) {
     return(list(v = respondents))
   }
   ways <- shared_directions(fit, z, scores)
-  v <- ways$images %*% crossprod(scores$images) %*% t(ways$images)
+  v <- crossprod(images_by_ways(scores, ways))
+  alike <- 0 * v
   if (model$variance == "two-way") {
-    v <- v + alike_in_respondents(respondents, drawn, scores, fit, z)
+    alike <- respondents - drawn * crossprod(scores$answers)
+    v <- v + alike_in_respondents(alike, fit, z, scores)
   }
-  known <- ways$known
-  v <- known %*% v %*% t(known) + respondents - known %*% respondents %*% t(known)
+  v <- join_directions(v, alike, respondents, ways$known, ways$known)
   list(v = fill_empty(v, respondents), ways = ways)
+}
+
+# `v` in known directions, the variance by respondents in others, and between them the covariance of
+# answers that is due to respondents.
+join_directions <- function(v, alike, respondents, known, known_other) {
+  rest <- diag(nrow(known)) - known
+  rest_other <- diag(nrow(known_other)) - known_other
+  known %*% v %*% t(known_other) + rest %*% respondents %*% t(rest_other) +
+    known %*% alike %*% t(rest_other) + rest %*% alike %*% t(known_other)
+}
+
+images_by_ways <- function(scores, ways) {
+  scores$images %*% t(ways$images) + scores$across %*% t(ways$across)
 }
 
 # Strata with a single image have no variance between images: they are given the average of the
 # others, in proportion to what they contribute to `all`, the sum of squared weights, direction by
-# direction. `images` is the map of the others' scores that does so. Directions in which less than a
-# thousandth of `all` is from the others are not `known`.
+# direction. `images` is the map of the others' scores that does so. Directions in which too little
+# of `all` is from the others are those of images that are compared `across` strata. If too little
+# is from them, because single images determine the model, directions are not `known`.
 shared_directions <- function(fit, z, scores) {
   effects <- fit$weight * z
   all <- crossprod(effects)
   part <- crossprod(effects[scores$several, , drop = FALSE])
+  single <- crossprod(effects[!scores$several, , drop = FALSE]) - scores$single$lost_answers
   # As in rating_means(), ratings of an image by a group count together, unless they cancel.
-  together <- rowsum(effects, scores$unit, reorder = FALSE)
+  together <- scores$single$effects
   sums <- crossprod(together)
   left <- t(chol(all))
   inverse <- forwardsolve(left, diag(nrow(all)))
   if (min(eigen(symmetric(inverse %*% sums %*% t(inverse)), TRUE, TRUE)$values) > 0.1) {
     all <- sums
-    part <- crossprod(together[scores$several[!duplicated(scores$unit)], , drop = FALSE])
+    alone <- scores$single$alone
+    part <- crossprod(together[!alone, , drop = FALSE])
+    single <- crossprod(together[alone, , drop = FALSE]) - scores$single$lost
     left <- t(chol(all))
     inverse <- forwardsolve(left, diag(nrow(all)))
   }
   shares <- eigen(symmetric(inverse %*% part %*% t(inverse)), symmetric = TRUE)
-  known <- shares$values > 1e-3
-  to <- left %*% shares$vectors
-  from <- t(shares$vectors) %*% inverse
+  known <- shares$values >= least_of_others
+  rest <- t(shares$vectors[, !known, drop = FALSE]) %*% inverse
+  others <- list(values = numeric(), vectors = diag(0, 0))
+  if (!all(known)) {
+    others <- eigen(symmetric(rest %*% (part + single) %*% t(rest)), symmetric = TRUE)
+  }
+  across <- others$values >= least_of_others
+  basis <- cbind(
+    shares$vectors[, known, drop = FALSE],
+    shares$vectors[, !known, drop = FALSE] %*% others$vectors[, across, drop = FALSE]
+  )
+  to <- left %*% basis
+  from <- t(basis) %*% inverse
+  kinds <- rep(c(TRUE, FALSE), c(sum(known), sum(across)))
+  stretch <- 1 / sqrt(c(shares$values[known], others$values[across]))
   list(
-    images = to %*% (ifelse(known, 1 / sqrt(pmax(shares$values, 1e-3)), 0) * from),
-    known = to %*% (known * from)
+    images = to %*% (ifelse(kinds, stretch, 0) * from),
+    across = to %*% (ifelse(kinds, 0, stretch) * from), known = to %*% from
   )
 }
 
@@ -184,8 +260,7 @@ symmetric <- function(x) (x + t(x)) / 2
 # which a respondent's answers count with the same sign, such as differences between groups: there,
 # differences in level between respondents add at least half of what they would if all signs were
 # the same.
-alike_in_respondents <- function(respondents, drawn, scores, fit, z) {
-  alike <- respondents - drawn * crossprod(scores$answers)
+alike_in_respondents <- function(alike, fit, z, scores) {
   effects <- fit$weight * z
   spread <- crossprod(effects)
   level <- crossprod(rowsum(effects, scores$respondent, reorder = FALSE)) - spread
@@ -208,10 +283,10 @@ alike_in_respondents <- function(respondents, drawn, scores, fit, z) {
 # Directions without any variance, or less than none, take that between respondents.
 fill_empty <- function(v, respondents) {
   found <- eigen(symmetric(v), symmetric = TRUE)
-  between <- colSums(found$vectors * (respondents %*% found$vectors))
   empty <- found$values <= 1e-10 * sum(diag(respondents)) / nrow(v)
-  values <- ifelse(empty, between, found$values)
-  found$vectors %*% (values * t(found$vectors))
+  lacks <- found$vectors[, empty, drop = FALSE]
+  found$vectors %*% (ifelse(empty, 0, found$values) * t(found$vectors)) +
+    lacks %*% (t(lacks) %*% respondents %*% lacks) %*% t(lacks)
 }
 
 # ---- Contrasts -----------------------------------------------------------------------------------
@@ -318,8 +393,12 @@ degrees_of_contrasts <- function(model, fit, z, at) {
     own <- sum_by((fit$weight * influence)^2, parts$stratum, max(parts$stratum))
     all <- sum(own)
     own <- replace(own, setdiff(seq_along(own), pairs$a), 0)
-    images <- sum(own)^2 / sum(pairs$trace * own[pairs$a] * own[pairs$b])
-    if (sum(own) < 1e-3 * all) {
+    images <- if (sum(own) >= least_of_others * all) {
+      sum(own)^2 / sum(pairs$trace * own[pairs$a] * own[pairs$b])
+    } else {
+      degrees_across(parts, (fit$weight * influence)^2, at[, j])
+    }
+    if (is.na(images)) {
       people
     } else if (model$variance == "image") {
       images
@@ -331,18 +410,52 @@ degrees_of_contrasts <- function(model, fit, z, at) {
 
 # The sum of squares of respondents' scores is a quadratic form in the residuals. Its degrees of
 # freedom follow from the mean and the variance that it has if answers are independent and equally
-# variable (Bell and McCaffrey 2002). The form is G = diag(d) - V B' - B V' + V S V'; the trace of
-# its square is found from the smaller of two equivalent matrices.
+# variable (Bell and McCaffrey 2002).
 degrees_of_respondents <- function(fit, z, influence, respondent, spread) {
   acts <- abs(influence) > 1e-10 * max(abs(influence))
   respondent <- match(respondent[acts], unique(respondent[acts]))
   moved <- (fit$weight * influence)[acts]
   n <- max(respondent)
-  k <- ncol(z)
   z <- z[acts, , drop = FALSE]
   v <- sum_by(moved * z, respondent, n)
   b <- sum_by(moved * fit$weight[acts] * z, respondent, n)
   d <- sum_by(moved^2, respondent, n)
+  degrees_of_form(d, v, b, spread)
+}
+
+# Satterthwaite's degrees of freedom of images that are compared across strata, if they vary
+# independently and equally; NA if single images determine the contrast. If the effects of answers
+# (with the given squares) cancel within images, answers vary instead.
+degrees_across <- function(scores, squares, at) {
+  single <- scores$single
+  own <- drop(single$effects %*% at)
+  alone <- !scores$several
+  if (sum(own^2) < 0.1 * sum(squares)) {
+    kept <- sum(squares[alone]) - sum(at * (single$lost_answers %*% at))
+    of_images <- rowsum(squares[alone], scores$in_strata$image[scores$unit[alone]])
+    few <- kept < least_of_others * sum(squares)
+    return(if (few) NA_real_ else sum(of_images)^2 / sum(of_images^2))
+  }
+  parts <- lapply(single$blocks, function(block) {
+    moved <- own[block$units] %*% block$by
+    list(
+      moved = sum(moved^2), kept = sum((own[block$units] %*% block$basis)^2),
+      v = moved %*% single$place[block$units, , drop = FALSE],
+      b = moved %*% single$effects[block$units, , drop = FALSE]
+    )
+  })
+  gather <- function(name) do.call(rbind, lapply(parts, `[[`, name))
+  if (length(parts) == 0 || sum(gather("kept")) < least_of_others * sum(own^2)) {
+    return(NA_real_)
+  }
+  degrees_of_form(drop(gather("moved")), gather("v"), gather("b"), single$spread)
+}
+
+# Those of the sum of squares of scores whose covariances are G = diag(d) - V B' - B V' + V S V';
+# the trace of its square is found from the smaller of two equivalent matrices.
+degrees_of_form <- function(d, v, b, spread) {
+  n <- length(d)
+  k <- ncol(v)
   own <- rowSums((v %*% spread) * v) - 2 * rowSums(v * b)
   squared <- if (n <= 2 * k) {
     cross <- tcrossprod(v, b)
@@ -426,7 +539,7 @@ test_together <- function(model, fit, own, which) {
     return(table)
   }
   residual <- degrees_together(model, fit, own$df, which) - q + 1
-  if (residual < 1) {
+  if (residual < 1 - 1e-9) {
     return(table)
   }
   b <- own$estimate[which]
@@ -458,10 +571,13 @@ degrees_together <- function(model, fit, df, which) {
     sum(total)^2 / sum(total^2)
   })
   people <- q * (q + 1) / noise_of_units(scaled, parts$respondent) * min(alone / naive)
-  if (model$variance == "respondent" || !any(parts$several)) {
+  if (model$variance == "respondent") {
     return(people)
   }
   share <- sum(scaled[parts$several, ]^2) / q
+  if (share < least_of_others) {
+    return(min(people, df[which]))
+  }
   images <- q * (q + 1) * share^2 / noise_of_strata(scaled, parts)
   if (model$variance == "image") images else min(people, images)
 }
@@ -516,9 +632,12 @@ covariance_between <- function(model, i, j) {
       crossprod(rows[[1]], rows[[2]])
     }
     ways <- lapply(fits, \(fit) fit$inner$ways)
-    v <- ways[[1]]$images %*% paired("images", "image") %*% t(ways[[2]]$images)
-    if (model$variance == "two-way") v <- v + respondents - drawn * paired("answers", "row")
-    v <- ways[[1]]$known %*% (v - respondents) %*% t(ways[[2]]$known) + respondents
+    scores <- Map(\(one, way) replace(one, "ways", list(images_by_ways(one, way))), scores, ways)
+    alike <- respondents - drawn * paired("answers", "row")
+    if (model$variance == "image") alike <- 0 * alike
+    v <- join_directions(
+      paired("ways", "image") + alike, alike, respondents, ways[[1]]$known, ways[[2]]$known
+    )
   }
   v <- fits[[1]]$turn %*% v %*% t(fits[[2]]$turn)
   v[!is.na(fits[[1]]$lost), ] <- NA

@@ -38,7 +38,11 @@
 #' `"two-way"`, the default, the variance is that of [rating_means()]: the variance of the images'
 #' scores within clusters, and the covariance of a respondent's answers to different images. The
 #' score of an answer is its weight times its residual times its row of the model matrix. A cluster
-#' with one rated image is given the average variance of the others. The clusters are those of the
+#' with one rated image is given the average variance of the others. If these are too few, single
+#' images are compared across clusters, as in [rating_means()]: their residuals are multiplied by
+#' the inverse root of what the model leaves of their variance (CR2 by image). Coefficients that
+#' single images determine, such as that of a cluster with one image, account for respondents
+#' only. The clusters are those of the
 #' study; they are not a sample of clusters. `"image"`, for comparison, ignores differences between
 #' respondents.
 #'

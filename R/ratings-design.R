@@ -375,14 +375,15 @@ tells_images_apart <- function(column, ratings, image, respondent, cluster) {
 }
 
 # For each image its `cluster` and `stratum`, its `domain` (the values of `by` that are about
-# images), its `weight` in the sample, and `of_all`, the number of sampled images of its stratum
-# that it represents, including those without ratings.
+# images), its `weight` in the sample, `of_all`, the number of sampled images of its stratum
+# that it represents, including those without ratings, and `size`, the number of images of the
+# stratum in the corpus, if it is known.
 images_of <- function(ratings, image, cluster, stratum, columns, weights, weight,
                       call = rlang::caller_env(2)) {
   first <- match(seq_len(max(image)), image)
   images <- list(
     cluster = cluster[first], stratum = stratum[first], domain = number_rows(columns[first, ]),
-    weight = weights[first]
+    weight = weights[first], size = ratings[["N_h"]][first]
   )
   if (is.null(cluster)) {
     return(images)

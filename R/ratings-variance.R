@@ -47,8 +47,8 @@ estimate_cells <- function(design, variance, shrink, call = rlang::caller_env())
 }
 
 # By respondent; by image within clusters; or both. The part of images includes the variance of
-# single answers, so respondents add only the covariance of their answers to several images. If no
-# cluster has two rated images, only respondents count.
+# single answers, so respondents add only the covariance of their answers to several images. If a
+# mean is that of one image, only respondents count.
 variance_by_parts <- function(parts, variance, drawn, sums) {
   respondents <- drawn * variance_of(parts$respondents, sums)
   if (variance == "respondent") {
@@ -68,13 +68,14 @@ variance_by_parts <- function(parts, variance, drawn, sums) {
 }
 
 # Respondents minus one; with images, also images minus clusters, for clusters with several of them.
+# Images that are compared across clusters have Satterthwaite's.
 degrees_of_means <- function(cells, parts, variance) {
   people <- cells$n_respondents - 1
   if (variance == "respondent") {
     return(people)
   }
-  images <- sum_by(1 - 1 / parts$images$size, parts$images$cell, nrow(cells))
-  images <- ifelse(images > 0, images, people)
+  images <- degrees_of_sums(parts$images, as.matrix(cells$cell))
+  images <- ifelse(is.finite(images), images, people)
   if (variance == "image") images else pmin(people, images)
 }
 
@@ -106,14 +107,23 @@ variance_of <- function(totals, sums) {
   sum_by(score^2, row[match(seq_len(nrow(score)), unit)], nrow(sums$at))
 }
 
-# The same from images: their covariances are known for pairs of cells.
+# The same from images: their covariances are known for pairs of cells. NA where one of the cells
+# has a single image.
 variance_of_images <- function(totals, sums) {
   value <- 0
-  for (i in seq_len(ncol(sums$at))) {
-    for (j in seq_len(i)) {
-      times <- (1 + (i != j)) * sums$by[, i] * sums$by[, j]
-      value <- value + times * covariance_of_images(totals, sums$at[, i], sums$at[, j])
-    }
+  scale <- scales_of_images(totals, sums$at)
+  for (pair in names(scale)) {
+    at <- as.integer(strsplit(pair, " ")[[1]])
+    i <- at[1]
+    j <- at[2]
+    times <- (1 + (i != j)) * sums$by[, i] * sums$by[, j]
+    value <- value + times * covariance_of(totals, sums$at[, i], sums$at[, j]) * scale[[pair]]
+  }
+  across <- !has_others(scale)
+  if (any(across)) {
+    apart <- replace(totals, "total", list(totals$across))
+    value[across, ] <- variance_of(apart, sums)[across, ]
+    value[across & rows_with(totals, sums$at, totals$only), ] <- NA
   }
   # Rounding may give a small negative number.
   pmax(value, 0)
@@ -127,19 +137,26 @@ shares_units <- function(totals, sums) {
   tabulate(row, nrow(sums$at)) > n_in_cells(unit, row, nrow(sums$at))
 }
 
+# TRUE for the rows of `at` that have one of these units in one of their cells.
+rows_with <- function(totals, at, which) {
+  seq_len(nrow(at)) %in% row(at)[at %in% totals$cell[which]]
+}
+
 # Images minus clusters of all cells in a row together; images in several cells count once.
 degrees_of_sums <- function(images, at) {
+  across <- !has_others(scales_of_images(images, at))
   row <- row(at)[match(images$cell, at)]
   inside <- !is.na(row)
   unit <- pair_up(row[inside], images$unit[inside])
-  row <- row[inside][match(seq_len(max(unit, 0L)), unit)]
-  part <- 1 - 1 / images$size[inside]
+  row <- row[inside]
+  part <- ifelse(across[row], images$part[inside], 1 - 1 / images$size[inside])
+  row <- row[match(seq_len(max(unit, 0L)), unit)]
   times <- tabulate(unit)
   # For equal parts p of an image in k cells this is p.
   sums <- sum_by(cbind(part, sqrt(part)), unit, max(unit))
   once <- sums[, 1] * (1 + 1 / times) - sums[, 2]^2 / times
   df <- sum_by(once, row, nrow(at))
-  ifelse(df > 0, df, Inf)
+  ifelse(df > 1e-9, df, Inf)
 }
 
 # Counts without answers of weight zero.
@@ -176,32 +193,92 @@ unit_totals <- function(scores, cell, unit) {
 
 # Scores of images, as distances from the mean score of the cell's images of their stratum (a
 # cluster, or a part of it): all strata are in the study, so only what differs within them is
-# chance. `size`: the stratum's images in the cell.
+# chance. `size`: the stratum's images in the cell. `across`: the same if images that are alone in
+# their stratum are compared across strata, and `part`, what an image then adds to degrees of
+# freedom; `only`: the only image of a cell.
 image_totals <- function(scores, answers) {
   totals <- unit_totals(scores, answers$cell, answers$image)
   first <- match(totals$key, (answers$cell - 1) * totals$n_units + answers$image)
   stratum <- pair_up(totals$cell, if (is.null(answers$stratum)) 1 else answers$stratum[first])
   totals$size <- tabulate(stratum)[stratum]
-  centre <- sum_by(totals$total, stratum, max(stratum))[stratum, , drop = FALSE] / totals$size
-  totals$total <- (totals$total - centre) *
-    sqrt(ifelse(totals$size > 1, totals$size / (totals$size - 1), 0))
   totals$share <- sum_by(answers$share, match(
     (answers$cell - 1) * totals$n_units + answers$image, totals$key
   ), length(totals$key))
+  whole <- totals$total
+  centre <- sum_by(whole, stratum, max(stratum))[stratum, , drop = FALSE] / totals$size
+  totals$total <- (whole - centre) *
+    sqrt(ifelse(totals$size > 1, totals$size / (totals$size - 1), 0))
+  compare_across(totals, whole)
+}
+
+# Collapsed strata: the score of an image that is alone in its stratum is s (y - mean), with its
+# share s in the mean. If images vary by the variance v, wherever they are, (y - mean) has the
+# variance v (1 - 2 s + q), where q is the sum of squared shares in the cell: for n equal shares
+# this is v (n - 1) / n. Divided by its root, the squared scores add up to the variance of the mean.
+# What differs between strata is included, which makes it too large rather than too small.
+compare_across <- function(totals, whole) {
+  n <- max(totals$cell)
+  by_cell <- function(x) sum_by(x, totals$cell, n)
+  share <- totals$share
+  squares <- by_cell(share^2)[totals$cell]
+  left <- (1 - share)^2 + squares - share^2
+  alone <- totals$size == 1
+  totals$only <- left < 1e-10
+  by <- ifelse(totals$only, 0, 1 / sqrt(pmax(left, 1e-10)))
+  totals$across <- totals$total
+  totals$across[alone, ] <- (whole * by)[alone, ]
+  # Satterthwaite's degrees of freedom of the sum of w (y - mean)^2: the covariance matrix of its
+  # parts has v w (1 - 2 s + q) on the diagonal and v (w w')^(1/2) (q - s - s') elsewhere; they are
+  # its squared trace by the sum of squares.
+  w <- ifelse(alone, (by * share)^2, 0)
+  moment <- lapply(0:2, \(power) by_cell(w * share^power))
+  q <- by_cell(share^2)
+  squared <- by_cell((w * left)^2 - (w * (squares - 2 * share))^2) + q^2 * moment[[1]]^2 +
+    2 * moment[[1]] * moment[[3]] + 2 * moment[[2]]^2 - 4 * q * moment[[1]] * moment[[2]]
+  df <- ifelse(squared > 0, by_cell(w * left)^2 / squared, 0)
+  counts <- alone & share > 0
+  own <- (df / tabulate(totals$cell[counts], n))[totals$cell]
+  totals$part <- ifelse(counts, own, 1 - 1 / totals$size)
   totals
 }
 
 # A stratum with one rated image has no variance between images and is given the average of the
-# others, in proportion to the squared shares of images in the means.
-covariance_of_images <- function(totals, a, b) {
-  shown <- covariance_of(totals, a, b)
-  square <- function(share) {
+# others: covariances are multiplied by the sum of squared shares of all images in the means,
+# divided by that of the others. For each pair of columns of `at` ("1 2") these numbers, by row; Inf
+# if the others are too few. Two means that have few images in common are scaled as each of them.
+scales_of_images <- function(totals, at) {
+  square <- function(share, a, b) {
     drop(covariance_of(replace(totals, "total", list(as.matrix(share))), a, b))
   }
-  all <- square(totals$share)
-  several <- square(ifelse(totals$size > 1, totals$share, 0))
-  shown * all / ifelse(all > 0, several, Inf)
+  several <- ifelse(totals$size > 1, totals$share, 0)
+  pairs <- which(lower.tri(diag(ncol(at)), diag = TRUE), arr.ind = TRUE)
+  sums <- lapply(seq_len(nrow(pairs)), function(pair) {
+    a <- at[, pairs[pair, 1]]
+    b <- at[, pairs[pair, 2]]
+    list(all = square(totals$share, a, b), others = square(several, a, b))
+  })
+  own <- lapply(sums[pairs[, 1] == pairs[, 2]], scale_of_others)
+  all <- lapply(sums[pairs[, 1] == pairs[, 2]], `[[`, "all")
+  scales <- lapply(seq_along(sums), function(pair) {
+    i <- pairs[pair, 1]
+    j <- pairs[pair, 2]
+    scale <- scale_of_others(sums[[pair]])
+    few <- is.infinite(scale) & sums[[pair]]$all < least_of_others * sqrt(all[[i]] * all[[j]])
+    ifelse(few, sqrt(own[[i]] * own[[j]]), scale)
+  })
+  rlang::set_names(scales, paste(pairs[, 1], pairs[, 2]))
 }
+
+scale_of_others <- function(sums) {
+  enough <- sums$others >= least_of_others * sums$all
+  ifelse(sums$all > 0, ifelse(enough, sums$all / sums$others, Inf), 0)
+}
+
+# With less than this part of the sum of squared shares, the variance of a few images would be
+# multiplied more than tenfold. All images that are alone are then compared across strata.
+least_of_others <- 0.1
+
+has_others <- function(scales) Reduce(`&`, lapply(scales, is.finite))
 
 # Covariances of cells a[i] and b[i]. All of a differ from each other.
 covariance_of <- function(totals, a, b) {

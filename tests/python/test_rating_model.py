@@ -283,12 +283,25 @@ def test_a_covariance_of_respondents_that_cannot_be_negative_is_zero():
     assert both[0].vcov("proud").iloc[0, 0] == pytest.approx(both[1].vcov("proud").iloc[0, 0])
 
 
-def test_answers_of_one_image_per_cluster_have_errors_by_respondents():
-    table = survey(9).drop_duplicates(["cluster", "respondent_id"])
-    first = table.groupby("cluster")["image_id"].transform("min")
-    table = table[table["image_id"] == first]
-    both = [model(table, "~ group", variance=one).coefficients for one in ("two-way", "respondent")]
-    pd.testing.assert_frame_equal(both[0], both[1])
+@pytest.mark.parametrize("weight", ["cluster", "corpus"])
+def test_single_images_have_the_errors_of_the_other_verbs(weight):
+    """They are compared across clusters; those of a gap are the same for `variance="image"`."""
+    table = survey(9)
+    table = table[table["image_id"] == table.groupby("cluster")["image_id"].transform("min")]
+    for variance in ("two-way", "image"):
+        given = {"weight": weight, "variance": variance}
+        means = quietly(rating_means, table, **given)
+        found = model(table, "~ 0 + group", **given).coefficients
+        np.testing.assert_allclose(found["std_error"], means["std_error"], rtol=1e-10)
+    gaps = quietly(rating_gaps, table, **given).iloc[:2]
+    found = model(table, "~ group", **given).coefficients.iloc[1:]
+    np.testing.assert_allclose(found["std_error"], gaps["std_error"], rtol=1e-10)
+    # A cluster is its image: there is nothing to compare.
+    both = [
+        model(table, "~ 0 + cluster", variance=one).coefficients["std_error"]
+        for one in ("image", "respondent")
+    ]
+    np.testing.assert_allclose(both[0], both[1], rtol=1e-9)
 
 
 # ---- R's tables ----

@@ -15,6 +15,7 @@ from imagestrata import (
     ImagestrataError,
     rating_gaps,
     rating_means,
+    rating_model,
     rating_weights,
     read_ratings,
     sample_images,
@@ -206,6 +207,62 @@ def test_weighted_estimates_are_those_of_r(function, case):
     pd.testing.assert_frame_equal(
         table, known.reset_index(drop=True), rtol=1e-9, check_dtype=False, check_like=True
     )
+
+
+#: As golden_single_cases() in R has them.
+SINGLE: dict[str, dict[str, object]] = {
+    name: case for name, case in every().items() if case["variance"] != "respondent"
+}
+SINGLE_CASES: dict[str, dict[str, dict[str, object]]] = {
+    "means": {**SINGLE, "month": {"by": ["group", "month"]}, "all": {"by": None}},
+    "gaps": {
+        **SINGLE,
+        "change": {"by": ["group", "gender"], "change": "pairs"},
+        "trend": {"by": "ideology", "contrasts": "trend"},
+        "months": {"by": "month"},
+    },
+    "models": {
+        "group": {"formula": "~ group"},
+        "moderated": {"formula": "~ group * ideology", "weight": "corpus"},
+        "image": {"formula": "~ group * ideology + month", "variance": "image"},
+        "clusters": {"formula": "~ group + cluster"},
+        "interaction": {"formula": "~ group * cluster"},
+    },
+}
+
+
+def single_as_in_r(function, known, options):
+    """Both designs: one image of each cluster, or two of one of them."""
+    for design, ratings in golden("single").groupby("design"):
+        expected = known[known["design"] == design].drop(columns=["design", "case"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            table = function(
+                ratings.drop(columns="design"), respondent_weight="survey_weight", **options
+            )
+        table = getattr(table, "coefficients", table).dropna(axis=1, how="all")
+        pd.testing.assert_frame_equal(
+            table, expected.dropna(axis=1, how="all").reset_index(drop=True),
+            rtol=1e-8, check_dtype=False, check_like=True,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "case"), [(k, c) for k in SINGLE_CASES for c in SINGLE_CASES[k]])
+def test_estimates_of_single_images_are_those_of_r(kind, case):
+    known = golden(f"single-{kind}")
+    assert set(known["case"]) == set(SINGLE_CASES[kind])
+    function = {"means": rating_means, "gaps": rating_gaps, "models": rating_model}[kind]
+    single_as_in_r(function, known[known["case"] == case], SINGLE_CASES[kind][case])
+
+
+@pytest.mark.parametrize("kind", ["means", "gaps"])
+def test_corrected_estimates_of_single_images_are_those_of_r(kind):
+    known = golden("single-corrected")
+    options = {
+        "predictions": golden("predictions").assign(split="fold"), "clustering": golden("corpus")
+    }  # fmt: skip
+    function = rating_means if kind == "means" else rating_gaps
+    single_as_in_r(function, known[known["case"] == kind], options)
 
 
 # ---- contrasts ----
@@ -1038,28 +1095,100 @@ def test_a_census_needs_no_other_road():
     assert (np.isfinite(means["std_error"]) & (means["std_error"] > 0)).all()
 
 
-def one_image_each(raters: int = 2) -> pd.DataFrame:
-    """One image of each of three clusters, rated by people of two parties."""
-    rows = [(g, i, r) for g in "DR" for i in (1, 2, 3) for r in range(raters)]
-    table = pd.DataFrame(rows, columns=["group", "cluster", "rater"])
-    own = table["cluster"].astype(str) if raters == 1 else ""
-    return table.assign(
-        respondent_id=table["group"] + table["rater"].astype(str) + own,
-        image_id=table["cluster"].astype(str),
-        item="angry",
-        rating=np.arange(len(table)) % 5,
-        weight_cluster=1.0,
-    )
+# ---- one rated image in each cluster ----
 
 
-def test_single_images_of_clusters_with_several_raters_are_warned_of():
-    with pytest.warns(UserWarning, match="In 2 of 2 means every cluster has a single rated image"):
-        rating_means(one_image_each())
-    with pytest.warns(UserWarning, match="In 2 of 2 means every cluster has a single rated image"):
-        rating_gaps(one_image_each())
-    two = one_image_each().assign(cluster=lambda table: 1 + (table["cluster"] > 1))
+def single(ratings=((2, 4), (6, 8), (1, 5)), sizes=(2, 1, 1)) -> pd.DataFrame:
+    """Two people rate one image of each of three clusters."""
+    rows = [
+        ("ab"[person], f"i{h}", h, value, sizes[h])
+        for h, pair in enumerate(ratings) for person, value in enumerate(pair)
+    ]  # fmt: skip
+    columns = ["respondent_id", "image_id", "cluster", "rating", "weight_corpus"]
+    return pd.DataFrame(rows, columns=columns).assign(item="angry", weight_cluster=1.0, group="D")
+
+
+def test_single_images_are_compared_across_clusters_by_hand():
+    """The images' means are 3, 7 and 3. With equal shares the variance is that of three images of
+    one population, 16/3 / 3. With the shares 1/2, 1/4, 1/4 the mean is 4, the scores of the images
+    are -1/2, 3/4, -1/4, and their squares are divided by 1 - 2 s + 3/8: 3/8, 7/8, 7/8."""
+    options = {"by": None, "variance": "image"}
+    found = rating_means(single(), **options).iloc[0]
+    assert found["std_error"] == pytest.approx(np.sqrt(16 / 9))
+    assert found["df"] == pytest.approx(2)
+    image = (1 / 4) / (3 / 8) + (9 / 16 + 1 / 16) / (7 / 8)
+    found = rating_means(single(), weight="corpus", **options).iloc[0]
+    assert found["std_error"] == pytest.approx(np.sqrt(image))
+    # Scores of the people's answers: a has -1/2, 1/4, -3/8, and b has 0, 1/2, 1/8.
+    answers = np.array([[-4, 2, -3], [0, 4, 1]]) / 8
+    alike = 2 * ((answers.sum(axis=1) ** 2).sum() - (answers**2).sum())
+    found = rating_means(single(), None, weight="corpus").iloc[0]
+    assert found["std_error"] == pytest.approx(np.sqrt(image + alike))
+
+
+def test_the_variance_of_single_images_is_that_of_equal_clusters():
+    """As a matrix M of the images' means, its trace is the sum of squared shares: if images vary
+    equally, its expectation is the variance of the mean. Degrees of freedom are tr(M)^2/tr(M^2)."""
+    sizes, shares = (5, 2, 1), np.array([5, 2, 1]) / 8
+
+    def variance(values):
+        table = single([(one, one) for one in values], sizes)
+        return rating_means(table, None, weight="corpus", variance="image").iloc[0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [variance(one) for one in np.eye(3)]
+    assert sum(one["std_error"] ** 2 for one in found) == pytest.approx((shares**2).sum())
+    parts = np.eye(3) - shares
+    scaled = shares**2 / (1 - 2 * shares + (shares**2).sum())
+    matrix = (parts.T * scaled) @ parts
+    assert found[0]["df"] == pytest.approx(np.trace(matrix) ** 2 / np.trace(matrix @ matrix))
+
+
+def test_single_images_have_the_average_of_others_if_these_are_not_few():
+    """Eight clusters with equal shares s = 1/8. If two clusters have two images, these are a
+    seventh, (1/2 + 1/2) / 7, of the sum of squared shares; if one has, 1/2 / 7.5 = 1/15."""
+
+    def std_error(n):
+        rows = [(h, j) for h in range(8) for j in range(2 if h < n else 1)]
+        table = pd.DataFrame(rows, columns=["cluster", "j"])
+        table["image_id"] = table["cluster"].astype(str) + "-" + table["j"].astype(str)
+        table["rating"] = (table.index * 5 % 7).astype(float)
+        table["weight_cluster"] = 1 / table.groupby("cluster")["j"].transform("size")
+        people = pd.concat([table.assign(respondent_id=one) for one in "ab"])
+        (row,) = rating_means(people.assign(item="x"), None, variance="image").to_dict("records")
+        return table, row
+
+    table, row = std_error(2)
+    pairs = table[table["cluster"] < 2].groupby("cluster")["rating"].var()
+    assert row["std_error"] == pytest.approx(np.sqrt((pairs / 2 / 64).sum() * 7))
+    assert row["df"] == 2
+    table, row = std_error(1)
+    share = table["weight_cluster"] / 8
+    q = (share**2).sum()
+    distance = table["rating"] - share @ table["rating"]
+    alone = (share**2 * distance**2 / (1 - 2 * share + q))[2:].sum()
+    assert row["std_error"] == pytest.approx(np.sqrt(table["rating"][:2].var() / 2 / 64 + alone))
+    assert 6 < row["df"] < 8
+
+
+def test_means_of_a_single_image_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        rating_means(one_image_each(1))
-        rating_means(one_image_each(), variance="respondent")
-        rating_means(two)
+        rating_means(single())
+        rating_means(single(), "cluster", variance="respondent")
+        rating_means(single(), "image_id")
+        # All of the cluster was rated.
+        rating_means(single().assign(N_h=1), "cluster")
+    with pytest.warns(UserWarning, match="3 of 3 means rest on a single rated image"):
+        means = rating_means(single(), "cluster")
+    alone = rating_means(single(), "cluster", variance="respondent")
+    assert means["std_error"].tolist() == alone["std_error"].tolist()
+    two = pd.concat(
+        [single(), single().assign(respondent_id=lambda table: table["respondent_id"] + "2")]
+    )
+    two["group"] = np.where(two["respondent_id"].str.len() == 1, "D", "R")
+    one = two[two["cluster"] == 0]
+    for verb in (rating_gaps, lambda table: rating_model(table, "~ group")):
+        with pytest.warns(UserWarning, match="2 of 2 means rest on a single rated image"):
+            verb(one)

@@ -202,6 +202,69 @@ golden_survey_cases <- function() {
   )
 }
 
+# golden_survey() with one rated image in each cluster, and two in the first ("few"), or without the
+# second of these ("one").
+golden_single <- function(ratings) {
+  images <- dplyr::distinct(ratings, image_id, cluster)
+  images <- images[order(images$image_id), ]
+  kept <- c(images$image_id[!duplicated(images$cluster)], images$image_id[2])
+  ratings <- ratings[ratings$image_id %in% kept, ]
+  shares <- ratings$weight_share / ratings$weight_corpus
+  ratings$n_h <- ifelse(ratings$cluster == 1, 2L, 1L)
+  ratings$weight_cluster <- 1 / ratings$n_h
+  ratings$weight_corpus <- ratings$N_h / ratings$n_h
+  ratings$weight_share <- ratings$weight_corpus * shares
+  few <- dplyr::bind_cols(design = "few", ratings)
+  one <- ratings[ratings$image_id != images$image_id[2], ]
+  one <- dplyr::mutate(one, n_h = 1L, weight_cluster = 1, weight_corpus = N_h)
+  dplyr::bind_rows(few, dplyr::bind_cols(design = "one", one))
+}
+
+# Arguments of rating_means() and rating_gaps(), and covariates, which the Python test repeats.
+golden_single_cases <- function() {
+  options <- golden_options()[golden_options()$variance != "respondent", ]
+  every <- Map(\(weight, variance) list(weight = weight, variance = variance), options$weight,
+    options$variance
+  )
+  names(every) <- paste(options$weight, options$variance)
+  list(
+    means = c(every, list(month = list(by = c("group", "month")), all = list(by = NULL))),
+    gaps = c(every, list(
+      change = list(by = c("group", "gender"), change = "pairs"),
+      trend = list(by = "ideology", contrasts = "trend"), months = list(by = "month")
+    )),
+    models = list(
+      group = list("~ group"), moderated = list("~ group * ideology", weight = "corpus"),
+      image = list("~ group * ideology + month", variance = "image"),
+      clusters = list("~ group + cluster"), interaction = list("~ group * cluster")
+    )
+  )
+}
+
+golden_single_estimates <- function(verb, cases, single) {
+  quietly(dplyr::bind_rows(lapply(unique(single$design), function(design) {
+    ratings <- single[single$design == design, names(single) != "design"]
+    table <- dplyr::bind_rows(lapply(names(cases), function(case) {
+      given <- cases[[case]]
+      of_models <- identical(verb, rating_model)
+      if (of_models) given[[1]] <- stats::as.formula(given[[1]], globalenv())
+      found <- do.call(verb, c(list(ratings), given, list(respondent_weight = "survey_weight")))
+      found <- plain_tibble(if (of_models) tidy(found) else found)
+      tibble::add_column(found, case = case, .before = 1)
+    }))
+    tibble::add_column(table, design = design, .before = 1)
+  })))
+}
+
+golden_single_corrected <- function(single, corpus, predictions) {
+  predictions$split <- "fold"
+  given <- list(predictions = predictions, clustering = corpus)
+  dplyr::bind_rows(
+    golden_single_estimates(rating_means, list(means = given), single),
+    golden_single_estimates(rating_gaps, list(gaps = given), single)
+  )
+}
+
 golden_survey_estimates <- function(verb, cases, ratings) {
   quietly(dplyr::bind_rows(lapply(names(cases), function(case) {
     given <- c(list(ratings, respondent_weight = "survey_weight"), cases[[case]])

@@ -31,6 +31,25 @@ test_that("the weighted survey that both languages test is what R computes", {
   )
 })
 
+test_that("the survey of single images that both languages test is what R computes", {
+  single <- read_golden("single")
+  expect_equal(single, golden_single(read_golden("survey")), ignore_attr = TRUE)
+  cases <- golden_single_cases()
+  verbs <- list(means = rating_means, gaps = rating_gaps, models = rating_model)
+  for (name in names(verbs)) {
+    expect_equal(
+      read_golden(paste0("single-", name)),
+      golden_single_estimates(verbs[[name]], cases[[name]], single),
+      ignore_attr = TRUE, info = name
+    )
+  }
+  expect_equal(
+    read_golden("single-corrected"),
+    golden_single_corrected(single, read_golden("corpus"), read_golden("predictions")),
+    ignore_attr = TRUE
+  )
+})
+
 test_that("the corrected estimates that both languages test are what R computes", {
   ratings <- read_golden("survey")
   corpus <- read_golden("corpus")

@@ -47,10 +47,7 @@ test_that("gaps of three groups compare what each pair has rated", {
   expect_message(rating_gaps(holes, variance = "respondent"), "1 cluster \\(1 image\\) in A - B")
   # Nothing in common: missing, and said.
   apart <- three[three$group == "A" & three$cluster == 1 | three$group == "B" & three$cluster > 1, ]
-  expect_warning(
-    expect_warning(gap <- suppressMessages(rating_gaps(apart)), "that the other group rated"),
-    "a single rated image"
-  )
+  expect_warning(gap <- suppressMessages(rating_gaps(apart)), "that the other group rated")
   expect_true(is.na(gap$estimate))
   # Every cluster belongs to one month: nothing to warn of.
   three$month <- three$cluster

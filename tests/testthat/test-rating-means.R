@@ -166,7 +166,7 @@ test_that("two-way errors by hand", {
   # A mean of one image: respondents are all there is.
   one <- dplyr::mutate(hand, image_id = "1", cluster = 1)[c(1, 2, 4), ]
   expect_equal(
-    rating_means(one, by = cluster)$std.error,
+    suppressWarnings(rating_means(one, by = cluster))$std.error,
     rating_means(one, by = cluster, variance = "respondent")$std.error
   )
 })
@@ -241,7 +241,7 @@ test_that("columns are named as in select(), and in any order of rows", {
 test_that("groups of images need not hold the same clusters", {
   expect_silent(means <- rating_means(toy_ratings(), by = image_id, weight = "none"))
   expect_equal(means$estimate[means$level == "item"], c(2.5, 5.5, 3.5))
-  expect_silent(rating_means(toy_ratings(), by = cluster))
+  expect_silent(rating_means(toy_ratings(), by = cluster, variance = "respondent"))
   uneven <- dplyr::filter(toy_ratings(), !(group == "R" & cluster == 1))
   expect_warning(rating_means(uneven, by = group), "1 of 2 clusters \\(group R\\)")
 })
@@ -454,24 +454,118 @@ test_that("strata of a topped-up sample share the weight of their cluster, as in
   )
 })
 
-# One image of each of three clusters, each rated by two people of a party.
-one_image_each <- function(raters = 2) {
-  ratings <- expand.grid(rater = seq_len(raters), image = 1:3, group = c("D", "R"))
+# Two people rate one image of each of three clusters.
+single_images <- function(ratings = list(c(2, 4), c(6, 8), c(1, 5)), sizes = c(2, 1, 1)) {
   tibble::tibble(
-    respondent_id = paste0(ratings$group, ratings$rater, if (raters == 1) ratings$image),
-    group = ratings$group, image_id = as.character(ratings$image), cluster = ratings$image,
-    item = "angry", rating = seq_len(nrow(ratings)) %% 5, weight_cluster = 1
+    respondent_id = rep(c("a", "b"), 3), group = "D", image_id = rep(c("i", "j", "k"), each = 2),
+    cluster = rep(1:3, each = 2), item = "angry", rating = unlist(ratings), weight_cluster = 1,
+    weight_corpus = rep(sizes, each = 2)
   )
 }
 
-test_that("single images of clusters with several raters are warned of", {
-  warned <- "In 2 of 2 means every cluster has a single rated image"
-  expect_warning(rating_means(one_image_each()), warned)
-  expect_warning(rating_gaps(one_image_each()), warned)
-  expect_warning(suppressMessages(rating_model(one_image_each(), ~group)), warned)
-  # Raters of different images are independent, and so are images within a cluster.
-  expect_no_warning(rating_means(one_image_each(1)))
-  expect_no_warning(rating_means(one_image_each(), variance = "respondent"))
-  two <- dplyr::mutate(one_image_each(), cluster = 1L + (.data$cluster > 1))
-  expect_no_warning(rating_means(two))
+test_that("single images are compared across clusters, by hand", {
+  # The images' means are 3, 7 and 3: the variance of their mean is 16/3 / 3.
+  means <- rating_means(single_images(), by = NULL, variance = "image")
+  expect_equal(means$std.error, sqrt(16 / 9))
+  expect_equal(means$df, 2)
+  # With the shares 1/2, 1/4, 1/4 the mean is 4, the scores of the images are -1/2, 3/4, -1/4, and
+  # their squares are divided by 1 - 2 s + 3/8.
+  image <- (1 / 4) / (3 / 8) + (9 / 16 + 1 / 16) / (7 / 8)
+  means <- rating_means(single_images(), by = NULL, weight = "corpus", variance = "image")
+  expect_equal(means$std.error, sqrt(image))
+  scores <- rbind(a = c(-4, 2, -3), b = c(0, 4, 1)) / 8
+  alike <- 2 * (sum(rowSums(scores)^2) - sum(scores^2))
+  means <- rating_means(single_images(), by = NULL, weight = "corpus")
+  expect_equal(means$std.error, sqrt(image + alike))
+})
+
+test_that("the variance of single images is that of clusters which do not differ", {
+  # As a matrix of the images' means it has the sum of squared shares as its trace.
+  share <- c(5, 2, 1) / 8
+  found <- lapply(1:3, function(i) {
+    one <- single_images(lapply(1:3, \(j) rep(as.numeric(i == j), 2)), c(5, 2, 1))
+    suppressWarnings(rating_means(one, by = NULL, weight = "corpus", variance = "image"))
+  })
+  expect_equal(sum(vapply(found, \(x) x$std.error^2, 0)), sum(share^2))
+  parts <- diag(3) - matrix(share, 3, 3, byrow = TRUE)
+  matrix <- crossprod(parts, share^2 / (1 - 2 * share + sum(share^2)) * parts)
+  expect_equal(found[[1]]$df, sum(diag(matrix))^2 / sum(matrix^2))
+})
+
+test_that("with equal shares survey's adjusted lonely units are the same, but for K / (K - 1)", {
+  withr::local_options(survey.lonely.psu = "adjust")
+  withr::local_seed(4)
+  ratings <- dplyr::mutate(
+    merge(tibble::tibble(image_id = 1:12), tibble::tibble(respondent_id = 1:6)),
+    group = ifelse(respondent_id > 3, "D", "R"), cluster = image_id, item = "x",
+    rating = stats::rnorm(12)[image_id] + stats::rnorm(72), weight_cluster = 1
+  )
+  means <- rating_means(ratings, variance = "image")
+  gap <- rating_gaps(ratings, variance = "image")
+  lonely <- rating_survey(ratings, variance = "image")
+  fit <- survey::svyby(~rating, ~group, lonely, survey::svymean)
+  expect_equal(means$std.error, unname(survey::SE(fit)) * sqrt(12 / 11))
+  expect_equal(means$df, c(11, 11))
+  fit <- survey::svyglm(rating ~ group, rating_survey(ratings, variance = "image", of = "gaps"))
+  expect_equal(gap$std.error, unname(survey::SE(fit))[2] * sqrt(12 / 11))
+  # One stratum of all images, the collapsed one.
+  weights <- rating_weights(ratings)
+  whole <- survey::svydesign(ids = ~image_id, weights = ~weight, data = weights)
+  fit <- survey::svyby(~rating, ~group, whole, survey::svymean)
+  expect_equal(means$std.error, unname(survey::SE(fit)))
+  model <- suppressWarnings(tidy(rating_model(ratings, ~group, variance = "image")))
+  expect_equal(model$std.error[2], gap$std.error)
+  # Covariates of groups and clusters do not change the gap of complete ratings.
+  model <- suppressWarnings(tidy(rating_model(ratings, ~ group + cluster, variance = "image")))
+  expect_equal(model$std.error[2], gap$std.error)
+  expect_equal(model$df[2], 11)
+})
+
+test_that("single images have the average of others if these are not few", {
+  several <- function(n) {
+    images <- tibble::tibble(cluster = c(1:8, seq_len(n)), image_id = seq_along(cluster))
+    images$rating <- images$image_id * 5 %% 7
+    images$weight_cluster <- 1 / tabulate(images$cluster)[images$cluster]
+    images
+  }
+  estimate <- function(images) {
+    ratings <- merge(dplyr::mutate(images, item = "x"), tibble::tibble(respondent_id = c("a", "b")))
+    rating_means(ratings, by = NULL, variance = "image")
+  }
+  # Pairs are a seventh, (1/2 + 1/2) / 7, of the sum of squared shares.
+  two <- several(2)
+  pairs <- tapply(two$rating, two$cluster, stats::var)
+  means <- estimate(two)
+  expect_equal(means$std.error, sqrt(sum(pairs[1:2] / 2 / 64) * 7))
+  expect_equal(means$df, 2)
+  # One is a fifteenth.
+  one <- several(1)
+  share <- one$weight_cluster / 8
+  distance <- one$rating - sum(share * one$rating)
+  alone <- (share^2 * distance^2 / (1 - 2 * share + sum(share^2)))[2:8]
+  means <- estimate(one)
+  expect_equal(means$std.error, sqrt(stats::var(one$rating[c(1, 9)]) / 2 / 64 + sum(alone)))
+  expect_gt(means$df, 6)
+  expect_lt(means$df, 8)
+})
+
+test_that("means of a single image are warned of", {
+  expect_silent(rating_means(single_images()))
+  expect_silent(rating_means(single_images(), by = cluster, variance = "respondent"))
+  expect_silent(rating_means(single_images(), by = image_id))
+  # All of the cluster was rated.
+  expect_silent(rating_means(dplyr::mutate(single_images(), N_h = 1), by = cluster))
+  warned <- "3 of 3 means rest on a single rated image"
+  expect_warning(means <- rating_means(single_images(), by = cluster), warned)
+  alone <- rating_means(single_images(), by = cluster, variance = "respondent")
+  expect_equal(means$std.error, alone$std.error)
+  two <- dplyr::bind_rows(
+    single_images(), dplyr::mutate(single_images(), respondent_id = c("c", "d")[
+      match(respondent_id, c("a", "b"))
+    ], group = "R")
+  )
+  one <- dplyr::filter(two, cluster == 1)
+  warned <- "2 of 2 means rest on a single rated image"
+  expect_warning(rating_gaps(one), warned)
+  suppressWarnings(expect_warning(rating_model(one, ~group), warned))
 })

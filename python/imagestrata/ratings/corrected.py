@@ -28,7 +28,7 @@ from ..finetune.unseen import check_unseen, warn_unknown_split
 from ..tables import check_table, id_texts, label_texts, with_text_ids
 from ..wording import arg, quote, verb
 from .design import Design
-from .totals import Array, image_distances, scores_of, summed
+from .totals import LEAST_OF_OTHERS, Array, image_distances, scores_of, summed
 
 METHODS = ("machine", "sample", "corrected")
 
@@ -108,7 +108,7 @@ class Predicted:
             f = self.of_answers(place, group, answers)
             value = value - tuned.value * (f - share @ every)
         weight = answers["weight"].to_numpy(float)
-        part = pd.factorize(answers["stratum"], use_na_sentinel=False)[0]
+        part = _collapsed(answers)
         total = np.bincount(part, weight)
 
         def centre(values: Array) -> Array:
@@ -479,10 +479,20 @@ def _distances(
     image = answers["image_id"].to_numpy()
     _, y = scores_of(answers["rating"].to_numpy(float), share)
     _, f = scores_of(predicted.of_answers(place, group, answers), share)
-    stratum = answers["stratum"].to_numpy()
-    images, of_y, size = image_distances(image, stratum, y)
-    if size.max() < 2:
-        # Without a stratum that has two rated images, images are compared within the cell.
-        stratum = np.zeros(len(image))
-        images, of_y, _ = image_distances(image, stratum, y)
+    stratum = _collapsed(answers)
+    images, of_y, _ = image_distances(image, stratum, y)
     return images, of_y, image_distances(image, stratum, f)[1]
+
+
+def _collapsed(answers: pd.DataFrame) -> Array:
+    """Strata of the answers of a cell.
+
+    Images that are alone in their stratum have one together if they are compared across strata,
+    see :func:`across_strata`.
+    """
+    place = pd.factorize(answers["stratum"], use_na_sentinel=False)[0]
+    unit, first = pd.factorize(answers["image_id"])[0], ~answers["image_id"].duplicated().to_numpy()
+    alone = np.bincount(place[first])[place] == 1
+    share = np.bincount(unit, answers["weight"].to_numpy(float)) ** 2
+    few = share[~alone[first]].sum() < LEAST_OF_OTHERS * share.sum()
+    return np.where(alone & few, place.max() + 1, place)

@@ -36,7 +36,8 @@ class Design:
         One row per image, ``image_id`` in the index: ``cluster``, ``stratum``, ``weight`` (in the
         sample), ``of_all`` (number of sampled images that it represents if some images of its
         stratum have no rating), ``of_stratum`` (weight of its stratum), ``total`` (weight of its
-        cluster), and the columns of ``by`` that describe images.
+        cluster), ``N_h`` (images of its stratum in the corpus, if they are known), and the columns
+        of ``by`` that describe images.
     measures : DataFrame
         ``level``, ``item``, ``dimension``, in the order of the results.
     by : list of str
@@ -330,10 +331,12 @@ def _tells_images_apart(name: str, ratings: pd.DataFrame) -> bool:
 
 def _images(ratings: pd.DataFrame, weight: str, of_images: list[str]) -> pd.DataFrame:
     columns = ["cluster", "stratum", "weight", *of_images]
-    columns += [name for name in ("n_h", "weight_cluster") if name in ratings]
+    columns += [name for name in ("n_h", "N_h", "weight_cluster") if name in ratings]
     columns = [name for name in dict.fromkeys(columns) if name != "image_id"]
     images = ratings.drop_duplicates("image_id").set_index("image_id", drop=False)
     images = images[[*columns, *(["image_id"] if "image_id" in of_images else [])]].copy()
+    if "N_h" not in images:
+        images["N_h"] = np.nan
     images.index.name = None
     images["of_all"] = 1.0
     images["of_stratum"] = images["total"] = 1.0

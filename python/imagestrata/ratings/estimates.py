@@ -15,10 +15,11 @@ from ..clustering.named import with_names
 from ..errors import ImagestrataError, plural, warn
 from ..validate import check_choice, check_conf_level
 from ..verbs import public
+from ..wording import arg
 from .contrasts import Comparison, Key, alike, comparisons_of
 from .corrected import METHODS, Lambda, Predicted, check_comparable, predict_ratings, tune, tune_gap
 from .design import Design, design_ratings, effective, warn_unrated, weigh
-from .totals import Array, image_distances, scores_of, summed
+from .totals import LEAST_OF_OTHERS, Array, across_strata, image_distances, scores_of, summed
 
 #: Units that count as drawn at random.
 VARIANCES = ("two-way", "respondent", "image")
@@ -123,11 +124,20 @@ def rating_means(
     *whole* survey: R's ``svydesign(ids = ~respondent_id, weights = )``. It treats the clusters that
     a respondent rated as random; since all clusters are in the study, it is too large. "image" is
     the sum, over clusters with m rated images, of m / (m - 1) times the squared distances of the
-    images' total scores from the mean of their cluster; a cluster with one rated image has the
-    average of the others, in proportion to the squared weight. "two-way" adds the covariance of a
-    respondent's answers to different images: V n / (n - 1) minus the same for single answers. If no
-    cluster of a cell has two rated images, all methods use respondents only; if several people
-    rated an image, that is too small, and a warning says so.
+    images' total scores from the mean of their cluster. "two-way" adds the covariance of a
+    respondent's answers to different images: V n / (n - 1) minus the same for single answers.
+
+    *Single images.* A cluster with one rated image has the average of the other clusters, in
+    proportion to the squared weight. If no cluster of a cell has two rated images, or if those that
+    have are less than a tenth of the sum of squared weights of images, the single images are
+    compared across clusters (collapsed strata). An image with the share s in the mean then adds s^2
+    times the squared distance of its rating from the mean, divided by 1 - 2 s + q, where q is the
+    sum of squared shares in the cell; with K clusters of equal weight this is ``"adjust"`` of R's
+    survey times K / (K - 1). Such standard errors are right if clusters do not differ, and too
+    large if they do, because differences between clusters count as chance. In gaps, what both
+    groups have in common cancels out. Two rated images in each cluster avoid this. For a mean of
+    one image, such as that of a cluster, nothing is known about other images: only respondents
+    count, and a warning says so, unless the corpus has no other image of that cluster.
 
     If images joined a cluster after the first draw, its images were drawn from several strata
     (column ``stratum``, see :func:`sample_images`). These divide the weight of the cluster by the
@@ -135,7 +145,9 @@ def rating_means(
 
     Intervals use the t distribution. Degrees of freedom are the number of respondents of the cell
     minus one ("respondent"), the number of rated images minus that of clusters with several of them
-    ("image"), or the smaller of both. With one respondent the standard error is undefined.
+    ("image"), or the smaller of both. Images that are compared across clusters have Satterthwaite's
+    degrees of freedom: their number minus one if their shares are equal. With one respondent the
+    standard error is undefined.
 
     *Corrected means.* With ``predictions`` there are three rows for each measure and group:
     "machine", the mean prediction of all images; "sample", the mean rating; and "corrected", lambda
@@ -286,7 +298,7 @@ def rating_gaps(
             groups = [dict(zip(design.by, key, strict=False)) | other for key in keys]
             found.append(_Compared(place, other, comparison, groups, cells))
     warn_unrated(design, _left_out(left_out), _all_pairs(comparisons))
-    warn_single_images(design, variance)
+    warn_single_images(design, variance, [cell for one in found for cell in one.cells])
     if one_sided:
         warn(
             f"{plural(one_sided, 'comparison is', 'comparisons are')} left out, since one group "
@@ -620,7 +632,9 @@ class _Cell:
     arrays, units and totals. Totals of images are distances from the mean of the images of
     their stratum in the cell, times ``sqrt(m / (m - 1))`` for m images. ``shares`` are the
     shares of images in the mean, ``several`` the same without strata of one image. The
-    squares of ``degrees`` add up to the number of images minus that of strata.
+    squares of ``degrees`` add up to the number of images minus that of strata. ``across`` and
+    ``across_degrees`` are ``images`` and ``degrees`` if images that are alone in their stratum are
+    compared across strata.
     """
 
     mean: float
@@ -631,6 +645,13 @@ class _Cell:
     shares: tuple[Array, Array]
     several: tuple[Array, Array]
     degrees: tuple[Array, Array]
+    across: tuple[Array, Array]
+    across_degrees: tuple[Array, Array]
+
+    @property
+    def n_images(self) -> int:
+        """Images with a weight."""
+        return int((self.shares[1] > 0).sum())
 
 
 def _cell(answers: pd.DataFrame) -> _Cell:
@@ -640,6 +661,8 @@ def _cell(answers: pd.DataFrame) -> _Cell:
     mean, scores = scores_of(ratings, shares)
     images, totals, size = image_distances(image, answers["stratum"].to_numpy(), scores)
     _, of_image = summed(image, shares)
+    _, whole = summed(image, scores)
+    across, parts = across_strata(whole, of_image, size == 1)
     return _Cell(
         mean,
         counts_of(answers),
@@ -649,6 +672,8 @@ def _cell(answers: pd.DataFrame) -> _Cell:
         (images, of_image),
         (images, np.where(size > 1, of_image, 0)),
         (images, np.sqrt(1 - 1 / size)),
+        (images, np.where(size > 1, totals, across)),
+        (images, np.sqrt(np.where(size > 1, 1 - 1 / size, parts))),
     )
 
 
@@ -658,15 +683,39 @@ def _product(first: tuple[Array, Array], second: tuple[Array, Array]) -> float:
     return float(first[1][at] @ second[1][of])
 
 
-def _of_images(first: _Cell, second: _Cell) -> float:
-    """Covariance due to images; a stratum with one image has the average of the others."""
+def _scale(first: _Cell, second: _Cell) -> float:
+    """By what the covariance of strata with several images is multiplied to include the others.
+
+    A stratum with one image has the average of the others; infinite if they are too few.
+    """
     shares = _product(first.shares, second.shares)
     if shares == 0:
         return 0.0
     several = _product(first.several, second.several)
-    if several == 0:
-        return np.nan
-    return _product(first.images, second.images) * shares / several
+    if several >= LEAST_OF_OTHERS * shares:
+        return shares / several
+    if first is second:
+        return np.inf
+    # Two means that have few images in common are scaled as each of them.
+    root = _product(first.shares, first.shares) * _product(second.shares, second.shares)
+    if shares < LEAST_OF_OTHERS * np.sqrt(root):
+        return float(np.sqrt(_scale(first, first) * _scale(second, second)))
+    return np.inf
+
+
+def _have_others(cells: Sequence[_Cell]) -> bool:
+    """Whether images that are alone in their stratum have the average of the others."""
+    pairs = ((one, two) for i, one in enumerate(cells) for two in cells[: i + 1])
+    return all(np.isfinite(_scale(one, two)) for one, two in pairs)
+
+
+def _of_images(cells: Sequence[_Cell]) -> Callable[[_Cell, _Cell], float]:
+    """Covariances due to images; missing if one of the means is that of a single image."""
+    if _have_others(cells):
+        return lambda a, b: _product(a.images, b.images) * _scale(a, b)
+    if any(cell.n_images == 1 for cell in cells):
+        return lambda a, b: np.nan
+    return lambda a, b: _product(a.across, b.across)
 
 
 def _variance(
@@ -686,7 +735,7 @@ def _variance(
         return np.nan
     drawn = n_respondents / (n_respondents - 1)
     people = drawn * total(lambda a, b: _product(a.people, b.people))
-    images = np.nan if variance == "respondent" else total(_of_images)
+    images = np.nan if variance == "respondent" else total(_of_images(cells))
     if np.isnan(images) or variance == "image":
         return people if np.isnan(images) else images
     alike = people - drawn * total(lambda a, b: _product(a.single, b.single))
@@ -708,8 +757,9 @@ def _degrees(variance: str, cell: _Cell) -> float:
 
 def _of_degrees(cells: Sequence[_Cell]) -> float:
     """Images minus strata of cells together; an image in several of them counts once."""
-    images = np.concatenate([cell.degrees[0] for cell in cells])
-    roots = np.concatenate([cell.degrees[1] for cell in cells])
+    degrees = [cell.degrees if _have_others(cells) else cell.across_degrees for cell in cells]
+    images = np.concatenate([units for units, _ in degrees])
+    roots = np.concatenate([parts for _, parts in degrees])
     known, place = np.unique(images, return_inverse=True)
     # For equal parts p of an image in k cells this is p.
     parts, sums, times = (np.bincount(place, of, len(known)) for of in (roots**2, roots, None))
@@ -801,25 +851,31 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
         )
 
 
-def warn_single_images(design: Design, variance: str) -> None:
-    """Warn of means for which images of a stratum cannot be compared.
+def warn_single_images(
+    design: Design, variance: str, cells: Sequence[pd.DataFrame] | None = None
+) -> None:
+    """Warn of means of a single image, unless they are about that image.
 
-    Without two rated images in any stratum, raters of the same image seem to be independent.
+    ``cells`` are the answers of the means, by default of all groups.
     """
-    if variance == "respondent":
+    if variance == "respondent" or "image_id" in design.by:
         return
-    answers = design.answers[design.answers["weight"] > 0]
-    if answers["stratum"].isna().any():
-        return
-    cells = answers.groupby(["level", "item", *design.by], observed=True)
-    n = cells.agg(images=("image", "nunique"), strata=("stratum", "nunique"), all=("image", "size"))
-    single = (n["strata"] > 1) & (n["images"] == n["strata"]) & (n["all"] > n["images"])
-    if single.any():
+    if cells is None:
+        cells = [answers for _, _, answers in _cells(design)]
+    n_single = 0
+    for answers in cells:
+        counted = answers[answers["weight"] > 0]
+        images = counted["image_id"].unique()
+        several = counted["respondent"].nunique() > 1
+        n_single += len(images) == 1 and several and design.images["N_h"][images[0]] != 1
+    if n_single:
         warn(
-            f"In {single.sum()} of {plural(len(n), 'mean')} every cluster has a single rated "
-            "image, which several people rated. How much images of a cluster differ cannot be "
-            "estimated, and standard errors are too small if they do.",
-            "Sample two images of each cluster, or more.",
+            f"{n_single} of {plural(len(cells), 'mean')} rest on a single rated image. How much "
+            "other images differ from it is not known: the standard error accounts for respondents "
+            "only.",
+            "Such a mean, and its gap, is about that image. With "
+            f"{arg('variance', 'respondent')} all are about the rated images; for more, rate two "
+            "images of each cluster.",
         )
 
 

@@ -13,7 +13,8 @@ The parts of V are those of :func:`rating_means`, for totals of scores that are 
     The sum, over strata with m rated images, of m / (m - 1) times the squared distances of images'
     total scores from the mean of their stratum. In a direction that has the share b of
     its squared weights in such strata, it is divided by b: images that are alone in their stratum
-    have the average variance of the others. If b is about 0, it is the variance by respondents.
+    have the average variance of the others. If b is less than a tenth, these images are compared
+    across strata; where single images determine the model, it is the variance by respondents.
 "two-way"
     The part of images, and the covariance of a respondent's answers to different images, which may
     not be negative for contrasts between respondents. Scores are corrected for the leverage of
@@ -30,13 +31,11 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from ..regression.matrix import turn_of
+from .totals import LEAST_OF_OTHERS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-#: The least share of squared weights in strata with several images from which a variance by images
-#: is estimated.
-_KNOWN = 1e-3
 #: See :meth:`LinearFit._alike`.
 _SAME = 0.5
 #: The least share of squared weights that remains if the answers of a group to an image are added.
@@ -55,6 +54,17 @@ class Answers(NamedTuple):
     image: Ints
     stratum: Ints
     cell: Ints
+
+
+class _Block(NamedTuple):
+    """The units of an image that is alone in its strata, see :meth:`LinearFit._read_single`.
+
+    ``by`` multiplies their residuals, which are in the space of ``basis`` (its columns).
+    """
+
+    units: Ints
+    by: Floats
+    basis: Floats
 
 
 class ContrastErrors(NamedTuple):
@@ -93,6 +103,7 @@ class LinearFit:
     def __init__(self, x: Floats, answers: Answers, variance: str, n_respondents: int) -> None:
         w = answers.weight / answers.weight.sum()
         self.variance, self.weight, self.n_respondents = variance, w, n_respondents
+        self._drawn = n_respondents / max(n_respondents - 1, 1)
         self.turn = turn_of(x * np.sqrt(w)[:, None])
         z = x @ self.turn
         self.rank = z.shape[1]
@@ -120,14 +131,11 @@ class LinearFit:
             self.covariance = by_person
             return
         self._read_images(answers, g)
-        by_image = self._by_image(u)
-        if by_image is None:
-            self.covariance = by_person
-            return
-        whole = by_image
+        whole, alike = self._by_image(u), np.zeros_like(by_person)
         if variance == "two-way":
-            whole = by_image + self._alike(respondent, u, g, by_person)
-        known = self._projection(whole, by_person)
+            alike = by_person - self._drawn * u.T @ u
+            whole = whole + self._alike(respondent, alike, g)
+        known = self._projection(whole, alike, by_person)
         self.covariance = _positive(known, by_person)
 
     # ---- Variances ----
@@ -152,18 +160,15 @@ class LinearFit:
 
     def _by_person(self, respondent: Ints, u: Floats) -> Floats:
         totals = _sums(respondent, u)
-        factor = self.n_respondents / max(self.n_respondents - 1, 1)
-        return np.asarray(factor * totals.T @ totals)
+        return np.asarray(self._drawn * totals.T @ totals)
 
-    def _alike(self, respondent: Ints, u: Floats, g: Floats, by_person: Floats) -> Floats:
+    def _alike(self, respondent: Ints, alike: Floats, g: Floats) -> Floats:
         """The covariance of a respondent's answers to different images.
 
         It is not negative in directions in which a respondent's answers count with the same sign,
         such as differences between groups: those in which the sum of products of their effects is
         at least ``_SAME`` of that of absolute effects.
         """
-        factor = self.n_respondents / max(self.n_respondents - 1, 1)
-        alike = by_person - factor * u.T @ u
         spread, totals = g.T @ g, _sums(respondent, g)
         root = np.linalg.cholesky(spread)
         back = np.linalg.inv(root)
@@ -193,45 +198,101 @@ class LinearFit:
         self._total, self._strata = strata.sum(axis=0), strata[several]
         self._in_several, self._unit = several[stratum], np.cumsum(several)[stratum] - 1
         self._overlap = _overlap(self._image, self._stratum)
-        self._set_directions(self._total, self._strata.sum(axis=0))
+        self._read_single(g, ~several[self._stratum])
+        alone = g[~self._in_several]
+        self._single = (self._image[self._shown[~self._in_several]], alone)
+        self._set_directions(
+            self._total, self._strata.sum(axis=0), alone.T @ alone - self._lost_answers
+        )
         # The answers of a group to an image count together, unless they cancel.
-        together = _sums(self._shown, g)
+        together = self._effects
         every = together.T @ together
-        if np.linalg.eigvalsh(self._back @ every @ self._back.T).min() > _TOGETHER:
-            together = together[several[self._stratum]]
-            self._set_directions(every, together.T @ together)
+        back = np.linalg.inv(np.linalg.cholesky(self._total))
+        if np.linalg.eigvalsh(back @ every @ back.T).min() > _TOGETHER:
+            one, many = together[self._is_alone], together[~self._is_alone]
+            self._set_directions(every, many.T @ many, one.T @ one - self._lost)
 
-    def _set_directions(self, total: Floats, several: Floats) -> None:
+    def _read_single(self, g: Floats, alone: NDArray[np.bool_]) -> None:
+        """Images that are alone in their stratum, to be compared across strata.
+
+        A unit is an image in a cell, with the weight w, the effect e = sum(w z) of its answers and
+        their mean row x of z. If units vary independently with equal variances, and H = x e', the
+        mean residuals r of units have the covariances (I - H)(I - H)'. Those of an image are
+        multiplied by the inverse root of its block of this matrix (CR2 by image), so that the
+        squared sums of e r have the variance of the estimates. For means this is
+        1 / sqrt(1 - 2 s + q), see :func:`across_strata`. Directions in which an image determines
+        the model have no residual and are lost.
+        """
+        shown, w = self._shown, self.weight
+        weight = np.bincount(shown, w)
+        self._is_alone, self._effects = alone, _sums(shown, g)
+        self._place = self._effects / weight[:, None]
+        self._spread = self._effects.T @ self._effects
+        residual = np.bincount(shown, w * self.residual) / weight
+        n_answers = np.bincount(shown)
+        self._moved = np.zeros(len(weight))
+        self._lost, self._lost_answers = np.zeros((2, self.rank, self.rank))
+        self._blocks: list[_Block] = []
+        units = np.flatnonzero(alone)
+        units = units[np.argsort(self._image[units], kind="stable")]
+        ends = np.flatnonzero(np.diff(self._image[units])) + 1
+        for own in np.split(units, ends) if len(units) else []:
+            effects, place = self._effects[own], self._place[own]
+            cross = place @ effects.T
+            left = np.eye(len(own)) - cross - cross.T + place @ self._spread @ place.T
+            values, vectors = np.linalg.eigh((left + left.T) / 2)
+            gone = values < 1e-8
+            by = (vectors * np.where(gone, 0, 1 / np.sqrt(np.maximum(values, 1e-8)))) @ vectors.T
+            self._blocks.append(_Block(own, by, vectors[:, ~gone]))
+            self._moved[own] = by @ residual[own] - residual[own]
+            lost = vectors[:, gone].T
+            single = lost @ effects
+            self._lost += single.T @ single
+            single = lost @ (effects / np.sqrt(n_answers[own])[:, None])
+            self._lost_answers += single.T @ single
+
+    def _set_directions(self, total: Floats, several: Floats, single: Floats) -> None:
         """Directions in which squared weights are independent.
 
-        ``_is_known`` are those of which strata with several images have a share, ``_shares``.
+        Strata with several images have the shares ``_shares`` of the first of them, for which
+        ``_is_within`` is true. The others are those of images that are compared across strata.
+        Directions that are none of these are those that single images determine.
         """
         root = np.linalg.cholesky(total)
         back = np.linalg.inv(root)
-        self._shares, turned = np.linalg.eigh(back @ several @ back.T)
-        self._axes, self._back = root @ turned, turned.T @ back
-        self._is_known = self._shares > _KNOWN
+        shares, turned = np.linalg.eigh(back @ several @ back.T)
+        within = shares >= LEAST_OF_OTHERS
+        rest = turned[:, ~within]
+        others, vectors = np.linalg.eigh(rest.T @ back @ (several + single) @ back.T @ rest)
+        across = others >= LEAST_OF_OTHERS
+        basis = np.hstack([turned[:, within], rest @ vectors[:, across]])
+        self._shares = np.concatenate([shares[within], others[across]])
+        self._is_within = np.arange(len(self._shares)) < within.sum()
+        self._axes, self._back = root @ basis, basis.T @ back
 
-    def _by_image(self, u: Floats) -> Floats | None:
-        """The part of images; None if no stratum has two images."""
-        if not len(self._strata):
-            return None
+    def _by_image(self, u: Floats) -> Floats:
+        """The part of images, in directions in which it is known."""
         totals = _sums(self._shown, u)
         size = np.bincount(self._stratum)[self._stratum]
         centre = _sums(self._stratum, totals)[self._stratum] / size[:, None]
         scale = np.sqrt(np.where(size > 1, size / np.maximum(size - 1, 1), 0))
-        distances = _sums(self._image, (totals - centre) * scale[:, None])
-        found = distances.T @ distances
-        stretch = np.where(self._is_known, 1 / np.sqrt(np.maximum(self._shares, _KNOWN)), 0)
-        inner = self._back @ found @ self._back.T
-        return np.asarray(self._axes @ (stretch[:, None] * inner * stretch) @ self._axes.T)
+        distances = (totals - centre) * scale[:, None]
+        moved = totals + self._effects * self._moved[:, None]
+        within = _sums(self._image, distances)
+        across = _sums(self._image, np.where(self._is_alone[:, None], moved, distances))
+        parts = np.where(self._is_within, within @ self._back.T, across @ self._back.T)
+        parts = (parts / np.sqrt(self._shares)) @ self._axes.T
+        return np.asarray(parts.T @ parts)
 
-    def _projection(self, whole: Floats, by_person: Floats) -> Floats:
-        """The variance, with that by respondents in directions in which images are alone."""
-        if self._is_known.all():
-            return whole
-        known = (self._axes * self._is_known) @ self._back
-        return np.asarray(by_person + known @ (whole - by_person) @ known.T)
+    def _projection(self, whole: Floats, alike: Floats, by_person: Floats) -> Floats:
+        """The variance, with that by respondents in directions that single images determine.
+
+        Between these and others it has the covariance of answers that is due to respondents.
+        """
+        known = self._axes @ self._back
+        rest = np.eye(len(known)) - known
+        between = known @ alike @ rest.T
+        return np.asarray(known @ whole @ known.T + rest @ by_person @ rest.T + between + between.T)
 
     # ---- Contrasts ----
 
@@ -273,13 +334,39 @@ class LinearFit:
 
     def _degrees(self, a: Floats) -> float:
         people = self._degrees_of_people(a)
-        if self.variance == "respondent" or not len(self._strata):
+        if self.variance == "respondent":
             return people
         of_stratum = np.einsum("i,hij,j->h", a, self._strata, a)
-        if of_stratum.sum() < _KNOWN * (a @ self._total @ a):
+        if of_stratum.sum() >= LEAST_OF_OTHERS * (a @ self._total @ a):
+            images = of_stratum.sum() ** 2 / (of_stratum @ (self._overlap @ of_stratum))
+        else:
+            images = self._degrees_across(a, float(a @ self._total @ a))
+        if np.isnan(images):
             return people
-        images = of_stratum.sum() ** 2 / (of_stratum @ (self._overlap @ of_stratum))
         return float(images if self.variance == "image" else min(people, images))
+
+    def _degrees_across(self, a: Floats, squares: float) -> float:
+        """Satterthwaite's, of images that are compared across strata, if they vary equally.
+
+        They are missing if single images determine the contrast. If the effects of answers (with
+        the sum of ``squares``) cancel within images, answers vary instead.
+        """
+        own = self._effects @ a
+        if own @ own < _TOGETHER * squares:
+            image, g = self._single
+            of_images = np.bincount(image, (g @ a) ** 2)
+            if of_images.sum() - a @ self._lost_answers @ a < LEAST_OF_OTHERS * squares:
+                return np.nan
+            return float(of_images.sum() ** 2 / (of_images @ of_images))
+        kept = sum(float(((own[each.units] @ each.basis) ** 2).sum()) for each in self._blocks)
+        if not self._blocks or kept < LEAST_OF_OTHERS * (own @ own):
+            return np.nan
+        moved = [own[each.units] @ each.by for each in self._blocks]
+        d = np.array([part @ part for part in moved])
+        pairs = [*zip(moved, self._blocks, strict=True)]
+        v = np.array([part @ self._place[each.units] for part, each in pairs])
+        b = np.array([part @ self._effects[each.units] for part, each in pairs])
+        return _degrees_of_form(d, v, b, self._spread)
 
     def joint_degrees(self, contrasts: Floats) -> float:
         """Degrees of freedom of the covariance matrix of several contrasts.
@@ -299,10 +386,12 @@ class LinearFit:
         naive = per_person.sum(axis=0) ** 2 / (per_person**2).sum(axis=0)
         alone = np.array([self._degrees_of_people(one) for one in at])
         people = q * (q + 1) / _noise(own, scipy.sparse.eye_array(n)) * (alone / naive).min()
-        if self.variance == "respondent" or not len(self._strata):
+        if self.variance == "respondent":
             return float(people)
         several = self._in_several
         share = (scaled[several] ** 2).sum() / q
+        if share < LEAST_OF_OTHERS:
+            return float(min(people, *(self._degrees(one) for one in at)))
         own = _products(self._unit[several], scaled[several], ones[several], len(self._strata))
         images = q * (q + 1) * share**2 / _noise(own, self._overlap)
         return float(images if self.variance == "image" else min(people, images))
@@ -310,17 +399,21 @@ class LinearFit:
     def _degrees_of_people(self, a: Floats) -> float:
         """Satterthwaite's, if answers are independent and vary equally (Bell and McCaffrey)."""
         v, b = self._information @ a, self._squares @ a
-        d, s = b @ a, self._squares.sum(axis=0)
-        # The covariance of respondents' scores is diag(d) + parts @ core @ parts.T.
-        parts = np.hstack([v, b])
-        none, one = np.zeros_like(s), np.eye(len(s))
-        core = np.block([[s, -one], [-one, none]])
-        inside = core @ (parts.T @ parts)
-        of_person = np.einsum("ri,ij,rj->r", parts, core, parts)
-        trace = d.sum() + np.trace(inside)
-        squared = (d**2).sum() + 2 * (d * of_person).sum() + np.trace(inside @ inside)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return float(np.minimum(trace**2 / squared, self.n_respondents - 1))
+        found = _degrees_of_form(b @ a, v, b, self._squares.sum(axis=0))
+        return float(np.minimum(found, self.n_respondents - 1))
+
+
+def _degrees_of_form(d: Floats, v: Floats, b: Floats, s: Floats) -> float:
+    """Degrees of freedom of scores with the covariances diag(d) - v b' - b v' + v s v'."""
+    parts = np.hstack([v, b])
+    none, one = np.zeros_like(s), np.eye(len(s))
+    core = np.block([[s, -one], [-one, none]])
+    inside = core @ (parts.T @ parts)
+    of_unit = np.einsum("ri,ij,rj->r", parts, core, parts)
+    trace = d.sum() + np.trace(inside)
+    squared = (d**2).sum() + 2 * (d * of_unit).sum() + np.trace(inside @ inside)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(trace**2 / squared)
 
 
 def _sums(unit: Ints, values: Floats) -> Floats:
@@ -370,6 +463,7 @@ def _overlap(image: Ints, stratum: Ints) -> scipy.sparse.csr_array:
 def _positive(covariance: Floats, by_person: Floats) -> Floats:
     """The variance, with that by respondents in directions where it is zero or less."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    least = 1e-10 * np.trace(by_person) / len(values)
-    people = np.einsum("ji,jk,ki->i", vectors, by_person, vectors)
-    return np.asarray((vectors * np.where(values <= least, people, values)) @ vectors.T)
+    empty = values <= 1e-10 * np.trace(by_person) / len(values)
+    lacks = vectors[:, empty]
+    between = lacks @ (lacks.T @ by_person @ lacks) @ lacks.T
+    return np.asarray((vectors * np.where(empty, 0, values)) @ vectors.T + between)

@@ -291,10 +291,14 @@ def rating_model(
     the squares of their total scores: R's ``survey::svyglm()``. "image" is the sum, over clusters
     with m rated images, of m / (m - 1) times the squared distances of images' total scores from
     the mean of their cluster; images that are alone in their cluster have the average variance of
-    the others, in proportion to squared weights. "two-way" adds the covariance of a respondent's
-    answers to different images, which is set to zero where it is negative although it cannot be.
-    Its scores are corrected for the leverage of covariates (CR2), beyond that of groups. With
-    ``"~ group"`` the standard errors are those of :func:`rating_means`.
+    the others, in proportion to squared weights. If these are too few, single images are compared
+    across clusters, as in :func:`rating_means`: their residuals are multiplied by the inverse root
+    of what the model leaves of their variance (CR2 by image). Coefficients that single images
+    determine, such as that of a cluster with one image, account for respondents only. "two-way"
+    adds the covariance of a respondent's answers to different images, which is set to zero where it
+    is negative although it cannot be. Its scores are corrected for the leverage of covariates
+    (CR2), beyond that of groups. With ``"~ group"`` the standard errors are those of
+    :func:`rating_means`.
 
     *Degrees of freedom* of respondents are Satterthwaite's (Bell and McCaffrey 2002): a covariate
     that few respondents share has few. Those of images are the numbers of images minus one, put
@@ -579,7 +583,7 @@ def _joint_test(fit: LinearFit | None, labels: list[str], term: str) -> dict[str
         return found
     every = fit.joint_degrees(np.eye(len(labels))[of_term]) if q > 1 else error.df[0]
     rest = every - q + 1
-    if rest >= 1:
+    if rest >= 1 - 1e-9:
         wald = b @ np.linalg.solve(covariance, b)
         found["df_residual"] = rest
         found["statistic"] = wald * rest / (every * q)
