@@ -20,8 +20,8 @@
 #'
 #' Weighted precision gives every pair the same weight, and so a cluster of 400 images 400 times the
 #' weight of one of 20. With `within = "per_cluster"` large clusters have few judged pairs: on
-#' photographs the interval of precision was twice as wide as with `"per_pair"`, and covered in 89%
-#' instead of 95%. Use it to look at every cluster; use `"per_image"` for a compromise.
+#' photographs the interval of precision was twice as wide as with `"per_pair"`.
+#' Use it to look at every cluster; use `"per_image"` for a compromise.
 #'
 #' Plain random pairs, with `k = 1`, all have the same probability, n / (N (N - 1) / 2) of N images,
 #' so that unweighted measures describe all pairs, too. No pair is within or between clusters:

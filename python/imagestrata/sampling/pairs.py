@@ -159,7 +159,7 @@ def sample_pairs(
     *Pairs within clusters.* Weighted precision gives every pair the same weight, and so a
     cluster of 400 images 400 times the weight of one of 20. With ``within="per_cluster"``
     large clusters have few judged pairs: on photographs its interval was twice as
-    wide as with ``"per_pair"``, and covered in 89% instead of 95%. Use it to look at every
+    wide as with ``"per_pair"``. Use it to look at every
     cluster; use ``"per_image"`` for a compromise.
 
     *Plain random pairs.* With ``k=1`` every pair has the same probability, n / (N (N - 1) / 2) of
