@@ -138,8 +138,8 @@ text <- c(
     chance(n_models), "% for models)."
   ),
   paste(
-    "- Two-way errors compare single images across clusters, except in the last setting, where they",
-    "have the average of the clusters with two images."
+    "- Two-way errors compare single images across clusters, except in the last setting, where",
+    "they have the average of the clusters with two images."
   ),
   "- Respondents alone do not know that other images could have been drawn.",
   "", paste0("Measured once with R ", getRversion(), " on one core: `benchmarks/rating_single.R`.")
