@@ -42,6 +42,11 @@ def test_pairs_are_drawn_judged_and_scored(run_folder, tmp_path):
     assert {row["weighting"] for row in found["scores"]} == {"none", "design"}
     assert pd.read_csv(run_folder / "scores.csv")["n_pairs"].tolist() == [27] * 8
     assert len(pd.read_csv(run_folder / "agreement.csv")) == 6
+    # Errors are estimated from all judgements, also of pairs that are undecided.
+    with pytest.warns(UserWarning, match="3 of 30 pairs are undecided"):
+        found = json.loads(call("score", run_folder, *files, "--error-rate", "estimate", "--json"))
+    assert {"wrong_together", "wrong_apart"} < {row["measure"] for row in found["scores"]}
+    assert {row["n_pairs"] for row in found["scores"]} == {30}
     # One annotator is enough for scores.
     said = call("score", run_folder, files[0])
     assert "percent_agreement" not in said

@@ -41,7 +41,7 @@ HELP = {
     "endpoint_url": "Another web address of the service.",
     "engine": "A Dask cluster: the address of its scheduler, or its scheduler file.",
     "epochs": "The number of passes over the training images.",
-    "error_rate": "The share of wrong judgements.",
+    "error_rate": "The share of wrong judgements, or estimate, from pairs that several judged.",
     "every": 'The seconds between two frames; "none" for changes of scene only.',
     "exact": "Compute the same clusters on every machine.",
     "exclude": "Images to leave out: a text file with one id or path per line, or a CSV table.",

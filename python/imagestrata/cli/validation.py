@@ -86,11 +86,14 @@ def score(
     import pandas as pd
 
     from ..files import write_table
+    from ..validation.second_looks import ESTIMATE
 
     judged = _of(_judged(run_folder, answers, settings("read_pairs")), question)
     clustering = load_clustering(run_folder)
     agreed = _agreed(run_folder, judged, settings, question, meeting)
-    scores = imagestrata.score_clustering(clustering, agreed, **settings("score_clustering"))
+    asked = settings("score_clustering")
+    truth = judged if asked.get("error_rate") == ESTIMATE else agreed
+    scores = imagestrata.score_clustering(clustering, truth, **asked)
     write_table(run_folder / "scores.csv", scores)
     disputed, file = agreed.attrs["disputed"], run_folder / "disputed-pairs.csv"
     file.unlink(missing_ok=True)
