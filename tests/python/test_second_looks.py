@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_refused():
     twice = pd.concat([judged, judged])
     with pytest.raises(ImagestrataError, match="'ann' judged the pair"):
         score_clustering(CLUSTERS, twice, error_rate="estimate")
-    with pytest.raises(ImagestrataError, match="error_rate=0.05 has no effect with again=True"):
+    with pytest.raises(ImagestrataError, match=r"error_rate=0\.05 has no effect with again=True"):
         next_pairs(judged, CLUSTERS, again=True, error_rate=0.05)
     with pytest.raises(ImagestrataError, match="61 pairs were asked for, but only 60 are judged"):
         next_pairs(judged, CLUSTERS, n=61, again=True)
