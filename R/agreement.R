@@ -30,10 +30,11 @@
 #' and the same annotators.
 #'
 #' @returns A tibble with one row per measure: `measure`, `annotators` (the two annotators, or
-#'   `"all"`), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two judgements). With
-#'   several questions, these rows for each `question`; a warning names those to which no pair has
-#'   two answers. For labels, these rows for each `code`, and `n_images` instead of `n_pairs`.
-#'   Measures are:
+#'   `"all"`; with a model among them `"people"`, and `"people and models"` for the mean over pairs
+#'   of a person and a model), `estimate`, `conf.low`, `conf.high`, `n_pairs` (with at least two
+#'   judgements). With several questions, these rows for each `question`; a warning names those to
+#'   which no pair has two answers. For labels, these rows for each `code`, and `n_images` instead
+#'   of `n_pairs`. Measures are:
 #'
 #'   - `percent_agreement` (as a share) and `cohen_kappa`, for each two annotators, and the mean
 #'     over them (`"all"`). The mean is that of the kappas that are defined; a warning counts the

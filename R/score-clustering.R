@@ -29,6 +29,17 @@
 #' ten judgements. If the same pairs mislead everybody, judgements are not independent, and neither
 #' these scores nor those of a majority are right: discuss such pairs.
 #'
+#' Judgements of a model are never taken for those of people: `truth` must not contain any (its
+#' annotators begin with "model:"). With `machine`, the pairs of each stratum are divided by whether
+#' the clustering puts them together and by what the model says; a missing judgement is an answer of
+#' its own. How many pairs there are of each kind is estimated from all drawn pairs, and how often
+#' people put a pair of a kind together from the pairs that they judged (double sampling for
+#' stratification, Neyman 1938). This is the difference estimator of [label_shares()], with one
+#' lambda per stratum. It is right however often the model errs, if people judged a random part of
+#' the pairs of each stratum, such as the first 150 rows of [sample_pairs()]. Kinds with fewer than
+#' two of people's pairs are joined with the most frequent one of their stratum. "quality" is not
+#' corrected.
+#'
 #' Measures of vectors compare clusterings of the same vectors, with similar shares of residual and
 #' similar numbers of clusters. They do not compare encoders; use [tune_clusters()] for that.
 #'
@@ -61,6 +72,8 @@
 #'   e^3. `"estimate"`: some pairs were judged by several annotators, such as those of
 #'   `next_pairs(again = TRUE)`; `truth` has a row for every judgement, and error rates are
 #'   estimated.
+#' @param machine Pairs only: judgements of all drawn pairs by a model, from [judge_pairs()]. `truth`
+#'   then has people's judgements of a random part of these pairs, which correct those of the model.
 #' @param missing Pairs only: treatment of pairs with an image that is not in the clustering:
 #'   `"error"`, or `"drop"` to leave such pairs out and count them in `n_missing`. The measures are
 #'   then about images in the clustering: to compare clusterings, leave out the same pairs for each.
@@ -77,6 +90,9 @@
 #'     "estimate"` also `wrong_together`, the share of the judgements of pairs that do not belong
 #'     together that put them together, and `wrong_apart`, the share of the judgements of other
 #'     pairs that set them apart.
+#'   - By pairs and a machine: three rows per measure, with `method`: `"machine"` as if the model
+#'     were right, `"people"` from people's pairs alone, and `"corrected"`, to be reported. `n_pairs`
+#'     is the number of people's judgements, `n_predicted` that of the model's.
 #'   - By labels, with the number of images `n_images`: precision, recall, `f1` and `mean_pr` over
 #'     all pairs of images; the B-cubed measures, which give every image the same weight; adjusted
 #'     Rand index and adjusted mutual information; `share_residual`. Precision is `NA` if no two
@@ -109,6 +125,7 @@ score_clustering <- function(clustering,
                              residual = NULL,
                              same_from = 1,
                              error_rate = 0,
+                             machine = NULL,
                              missing = "error",
                              n_boot = 1000,
                              conf_level = 0.95,
@@ -120,7 +137,14 @@ score_clustering <- function(clustering,
   } else {
     send_argument(clustering, "clustering", "", rlang::current_env())
   }
-  decode_result(call_verb("score_clustering", clustering = clusters, truth = send_truth(truth)))
+  decode_result(call_verb(
+    "score_clustering",
+    clustering = clusters,
+    truth = send_truth(truth),
+    machine = if (!is.null(machine)) {
+      encode_table(plain_tibble(check_data_frame(machine, "machine", made_by = "judge_pairs")))
+    }
+  ))
 }
 
 # Judged pairs, or true classes: a table, a column of one, or one value per image.

@@ -8,6 +8,7 @@ from .annotation.collecting.collected import export_answers as export_answers
 from .annotation.collecting.serve import FormServer as FormServer
 from .annotation.collecting.serve import serve_forms as serve_forms
 from .annotation.consensus import consensus as consensus
+from .annotation.judge import judge_pairs as judge_pairs
 from .annotation.labels import export_labels as export_labels
 from .annotation.labels import read_labels as read_labels
 from .annotation.packets import export_packets as export_packets
@@ -173,6 +174,7 @@ __all__ = [
     "group_clusters",
     "image_gallery",
     "improve_clusters",
+    "judge_pairs",
     "label_model",
     "label_ratings",
     "label_shares",

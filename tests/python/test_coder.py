@@ -440,7 +440,7 @@ def test_a_model_on_this_machine(
         def __init__(self, *arguments: Any) -> None:
             assert arguments[2:] == (MAX_TOKENS, None)
 
-        def ask(self, picture: Image.Image, prompt: str) -> tuple[str, bool, server_module.Usage]:
+        def ask(self, pictures: Any, prompt: str) -> tuple[str, bool, server_module.Usage]:
             prompts.append(prompt)
             return ("Maybe" if len(prompts) == 1 else "Yes"), False, server_module.Usage(9, 1)
 

@@ -64,6 +64,7 @@ STEPS = {
     "sample": "cluster",
     "gallery": "sample",
     "pairs": "gallery",
+    "judge": "pairs",
     "tune": "pairs",
     "sweep": "tune",
     "labels": "sweep",
@@ -96,7 +97,10 @@ STEPS = {
 }
 
 #: Those that ask a service, and how many requests they may have under way.
-ASKING = {"propose": 4, "describe": 4, "embed-text": 4, "tag by a service": 4, "tag by a model": 4}
+ASKING = {
+    "propose": 4, "describe": 4, "embed-text": 4, "tag by a service": 4, "tag by a model": 4,
+    "judge": 4,
+}  # fmt: skip
 
 #: What others get: once there, it is not made again by the same command.
 EXPORTS = ["pairs", "labels", "assign", "share", "share with copies"]
@@ -141,6 +145,7 @@ class World:
             "sample": ["sample", out],
             "gallery": ["gallery", out, "-q"],
             "pairs": ["pairs", out, "--n", 6, "--k", 3, "-q"],
+            "judge": ["judge", out, "--model", "m", "--base-url", self.model.url, "-q"],
             "tune": [
                 *("tune", out, out.parent / "answers.csv", "--grid", out.parent / "grid.json"),
                 *("--folds", 2, "-q"),
@@ -222,9 +227,10 @@ def answered(number: int, request: dict[str, Any]) -> Any:
     seen = hashlib.sha256(picture.encode()).hexdigest()
     if "response_format" not in request:
         return f"Seen as {seen}."
-    first = REMINDER not in request["messages"][0]["content"][0]["text"]
-    unsure = first and seen[0] in "01234567"  # about half of the pictures
-    return json.dumps({"q1": "perhaps" if unsure else "yes" if seen[1] in "01234567" else "no"})
+    words = request["messages"][0]["content"][0]["text"]
+    unsure = REMINDER not in words and seen[0] in "01234567"  # about half of the pictures
+    yes, no = ("same", "different") if "two images" in words else ("yes", "no")
+    return json.dumps({"q1": "perhaps" if unsure else yes if seen[1] in "01234567" else no})
 
 
 #: Reads one word, whose letters are those of a sum over the image.

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from images import write_pictures
-from imagestrata import ImagestrataError, LocalModel, MissingWeightsError, describe_images
+from imagestrata import (
+    ImagestrataError,
+    LocalModel,
+    MissingWeightsError,
+    describe_images,
+    embed_images,
+    judge_pairs,
+    sample_pairs,
+    scan_images,
+)
 from imagestrata.text import local
 
 WORDS = ["<unk>", "<s>", "</s>", "<pad>", "<image>", "describe", "image", "user", "flag", "red"]
@@ -94,14 +105,42 @@ def test_descriptions_without_any_server(tiny, pictures, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(describe(pictures, tiny, tmp_path / "run"), table)
 
 
-def test_the_likeliest_words_unless_varied_ones_are_asked_for(tiny):
-    from PIL import Image
+def test_both_pictures_of_a_pair_are_seen(tiny, tmp_path, monkeypatch):
+    """A random model judges nothing, and nothing is guessed for it."""
+    scanned = scan_images(write_pictures(tmp_path / "pictures", 4), progress=False)
+    pairs = sample_pairs(embed_images(scanned, "hog", progress=False), 3, 1, share_within=1)
+    given = {"questions": "describe image", "max_tokens": 5, "progress": False}
+    model = LocalModel(tiny, device="cpu")
+    with pytest.warns(UserWarning, match="3 of 3 answers are missing"):
+        judged = judge_pairs(pairs, model, tmp_path / "run", **given)
+    assert judged["judgement"].isna().all() and (judged["annotator"] == "model:tiny").all()
+    kinds = ("not one of the answers", "empty answer", "cut off at max_tokens")
+    assert judged["reason"].str.startswith(kinds).all()
+    lines = [
+        json.loads(line)
+        for line in (tmp_path / "run" / "judgements" / "answers.jsonl").read_text().splitlines()
+    ]
+    assert [line["attempt"] for line in lines] == [1, 2, 3] * 3
+    one = local.LocalDescriber(model, "describe", 5, None)
+    pictures = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    tokens = [one.ask(pictures[:n])[2].tokens_in for n in (1, 2)]
+    assert tokens[1] - tokens[0] == 4  # the patches of the second picture
+    # Its words become judgements where they are answers.
+    monkeypatch.setattr(
+        local.LocalDescriber,
+        "ask",
+        lambda self, pictures, prompt: ("Same", False, local.Usage(9, 1)),
+    )
+    said = judge_pairs(pairs, model, tmp_path / "other", **given)
+    assert said["judgement"].tolist() == [1.0] * 3
 
+
+def test_the_likeliest_words_unless_varied_ones_are_asked_for(tiny):
     picture = Image.new("RGB", (40, 30), "red")
 
     def answers(temperature, n=8):
         model = local.LocalDescriber(LocalModel(tiny, "cpu"), "describe", 5, temperature)
-        return {model.ask(picture)[0] for _ in range(n)}
+        return {model.ask([picture])[0] for _ in range(n)}
 
     assert len(answers(None)) == len(answers(0)) == 1
     assert len(answers(50.0)) > 1

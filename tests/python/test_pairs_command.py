@@ -1,8 +1,9 @@
-"""`imagestrata pairs` and `imagestrata score` on a run folder."""
+"""`imagestrata pairs`, `judge` and `score` on a run folder."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from commands import call
 from images import encode, picture, write_files
 from imagestrata import ImagestrataError
+from model_server import model_server
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,39 @@ def test_several_questions_and_a_meeting(run_folder, tmp_path):
         call("score", run_folder, *files, "--question", "x")
     with pytest.raises(ImagestrataError, match="Several questions need names, unlike 'Same'"):
         call("pairs", run_folder, "--question", "a=Same things?", "--question", "Same")
+
+
+def test_a_model_judges_and_people_correct_it(run_folder, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(run_folder, out)
+    call("pairs", out, "--n", 40, "--k", 3, "--share-within", 0.5, "--overwrite", "--quiet")
+    pairs = pd.read_csv(out / "pairs.csv")
+    people = pairs[["pair_id"]].assign(annotator="anna", judgement=[1, 0] * 20).head(36)
+    people.to_csv(tmp_path / "anna.csv", index=False)
+    with pytest.raises(ImagestrataError, match="step 'judge' has not been run"):
+        call("score", out, tmp_path / "anna.csv", "--machine")
+    with model_server() as server:
+        server.answer = lambda number, request: json.dumps(
+            {"q1": ["different", "same"][number % 2]}
+        )
+        judged = json.loads(
+            call(
+                "judge", out, "--model", "stub", "--base-url", server.url, "--concurrency", 1,
+                "--quiet", "--json",
+            )
+        )  # fmt: skip
+        assert len(server.requests) == 40
+    assert (judged["n_pairs"], judged["n_judged"]) == (40, 40)
+    table = pd.read_csv(judged["judgements"])
+    assert {*table["annotator"]} == {"model:stub"}
+    found = json.loads(call("score", out, tmp_path / "anna.csv", "--machine", "--json"))
+    methods = [row["method"] for row in found["scores"]]
+    assert methods == ["machine", "people", "corrected"] * 4
+    # The model says what anna says.
+    by = {(row["measure"], row["method"]): row["estimate"] for row in found["scores"]}
+    assert by["precision", "corrected"] == pytest.approx(by["precision", "machine"])
+    agreed = {(row["measure"], row["annotators"]): row["estimate"] for row in found["agreement"]}
+    assert agreed["percent_agreement", "people and models"] == 1
 
 
 def test_what_comes_first_is_told(run_folder, tmp_path):

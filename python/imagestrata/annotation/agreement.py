@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..tables import check_table
+from ..text.machines import by_machine
 from ..validate import check_choice, check_conf_level, check_int, check_seed
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -22,6 +23,8 @@ Array: TypeAlias = np.ndarray[Any, Any]
 #: Function from weights of the pairs, shape (n_draws, n_pairs), to one number per draw.
 Statistic: TypeAlias = Callable[[Array], Array]
 
+#: Name of all annotators together.
+_ALL = "all"
 LEVELS = ("nominal", "ordinal", "interval")
 #: If there are more ways than this in which annotators can judge a pair, they are sampled.
 _MOST_WAYS = 256
@@ -61,7 +64,8 @@ def agreement(
     Returns
     -------
     DataFrame
-        One row per measure: ``measure``, ``annotators`` (the two, or "all"),
+        One row per measure: ``measure``, ``annotators`` (the two, or "all"; with a model among
+        them "people", and "people and models" for the mean over pairs of a person and a model),
         ``estimate``, ``conf_low``, ``conf_high``, ``n_pairs`` (with at
         least two judgements that count). With several questions, these rows for each
         ``question``. For labels, these rows for each ``code``, and ``n_images`` instead of
@@ -118,7 +122,7 @@ def agreement(
     seed = check_seed(seed)
 
     def measures(table: pd.DataFrame, levels: list[str] | None, unit: str) -> pd.DataFrame:
-        return _measures(table, levels, unit, n_boot, conf_level, seed)
+        return _by_kind(table, levels, unit, n_boot, conf_level, seed)
 
     if is_labels(answers):
         return _of_codes(check_labels(answers, "answers"), level, measures)
@@ -130,6 +134,26 @@ def agreement(
     return measures(table, levels, "pair")
 
 
+def _by_kind(
+    table: pd.DataFrame, levels: list[str] | None, unit: str, *settings: Any
+) -> pd.DataFrame:
+    """The measures of annotators, or of people and of people with models.
+
+    A model is never an annotator among others: its agreement with people says how good it is, and
+    theirs with each other how well anyone could agree with them.
+    """
+    machine = by_machine(table)
+    if not machine.any() or machine.all():
+        return _measures(table, levels, unit, *settings)
+    people, made = table[~machine], []
+    if people["pair_id"].duplicated().any():
+        found = _measures(people, levels, unit, *settings)
+        made.append(found.replace({"annotators": {_ALL: "people"}}))
+    found = _measures(table, levels, unit, *settings, with_models=True)
+    made.append(found.replace({"annotators": {_ALL: "people and models"}}))
+    return pd.concat(made, ignore_index=True)
+
+
 def _measures(
     table: pd.DataFrame,
     levels: list[str] | None,
@@ -137,8 +161,13 @@ def _measures(
     n_boot: int,
     conf_level: float,
     seed: int,
+    *,
+    with_models: bool = False,
 ) -> pd.DataFrame:
-    """All measures of a table with pair_id, annotator and judgement (a number)."""
+    """All measures of a table with pair_id, annotator and judgement (a number).
+
+    ``with_models``: only those of a person and a model.
+    """
     rng = np.random.default_rng(seed)
     wide = _one_column_each(table, unit)
     values, codes = _codes(wide)
@@ -153,7 +182,9 @@ def _measures(
     draws = rng.gamma(np.repeat([1, 1 / n_more], [n, n_more]), size=(n_boot, n + n_more))
     draws *= n / draws.sum(axis=1, keepdims=True)
     rows = []
-    for measure, names, n_units, statistic in _statistics(wide, codes, by_chance, values, levels):
+    for measure, names, n_units, statistic in _statistics(
+        wide, codes, by_chance, values, levels, with_models=with_models
+    ):
         with np.errstate(invalid="ignore", divide="ignore"):
             estimate = float(statistic(ones)[0])
             low, high = percentile_interval(estimate, statistic(draws), conf_level)
@@ -325,7 +356,13 @@ def _judged_by_chance(n_values: int, n_annotators: int, rng: np.random.Generator
 
 
 def _statistics(
-    wide: pd.DataFrame, judged: Array, by_chance: Array, values: Array, levels: list[str]
+    wide: pd.DataFrame,
+    judged: Array,
+    by_chance: Array,
+    values: Array,
+    levels: list[str],
+    *,
+    with_models: bool = False,
 ) -> Iterator[tuple[str, str, int, Statistic]]:
     """Each measure with its annotators, its number of pairs, and its statistic.
 
@@ -334,10 +371,12 @@ def _statistics(
     k = max(len(values), 2)
     codes = np.vstack([judged, by_chance])
     names = [str(name) for name in wide.columns]
+    models = by_machine(pd.DataFrame({"annotator": names})).tolist()
     tables = {
         (i, j): _joint(codes[:, i], codes[:, j], k)
         for i, j in combinations(range(len(names)), 2)
-        if ((judged[:, i] >= 0) & (judged[:, j] >= 0)).any()
+        if (not with_models or models[i] != models[j])
+        and ((judged[:, i] >= 0) & (judged[:, j] >= 0)).any()
     }
     kinds: list[tuple[str, Callable[[Array], Array]]] = [
         ("percent_agreement", _percent),
@@ -362,8 +401,11 @@ def _statistics(
                 f"{plural(len(each), 'pair')} of annotators, whose judgements are all the same: "
                 f"for all annotators it is the mean over the other {len(defined)}.",
             )
-        yield measure, "all", n, _mean_of(defined or list(each.values()))
+        some = np.any([joint[:n].any(axis=(1, 2)) for joint in tables.values()], axis=0)
+        yield measure, _ALL, int(some.sum()), _mean_of(defined or list(each.values()))
 
+    if with_models:
+        return
     counts = (codes[:, :, None] == np.arange(k)).sum(axis=1)
     made = counts[:n].sum(axis=1)
     sizes, frequency = np.unique(made, return_counts=True)
@@ -372,10 +414,10 @@ def _statistics(
     shown = counts.copy()
     shown[n:] = (by_chance[:, :size, None] == np.arange(k)).sum(axis=1)
     fleiss = partial(_fleiss, counts=shown, complete=complete, size=size)
-    yield "fleiss_kappa", "all", int(complete[:n].sum()), fleiss
+    yield "fleiss_kappa", _ALL, int(complete[:n].sum()), fleiss
     for level in levels:
         alpha = partial(_alpha, counts=counts, values=values, level=level)
-        yield f"krippendorff_alpha_{level}", "all", n, alpha
+        yield f"krippendorff_alpha_{level}", _ALL, n, alpha
 
 
 def _of_table(of: Callable[[Array], Array], joint: Array) -> Statistic:

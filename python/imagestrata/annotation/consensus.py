@@ -9,9 +9,10 @@ import pandas as pd
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.rules import combine_labels
 from ..tables import label_texts
+from ..text.machines import by_machine
 from ..validate import check_choice, check_idle
 from ..verbs import public
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .agreement import check_judgements
 from .disputes import disputed_pairs, keys_of
 from .label_table import check_labels, check_once, disputes, is_labels
@@ -58,6 +59,9 @@ def consensus(
         largest first. This is the mean squared difference between two annotators' judgements, with
         two possible answers the share of two annotators who disagree.
         ``export_pairs(disputed=)`` makes a page of these pairs.
+        Judgements by models (of :func:`judge_pairs`) are left out, with a warning: a model has no
+        vote. If all are by models, they are combined, and the column ``annotator`` remains, with
+        their names.
 
         **Labels.** One row per image and code, in the given order: ``image_id``, ``code``,
         ``label`` (missing if undecided, or if everybody skipped the image), ``note`` (of all
@@ -86,6 +90,7 @@ def consensus(
     if not {"pair_id", "judgement"} & {*getattr(answers, "columns", ())}:
         check_idle("with labels in columns", meeting=(meeting is not None, False))
         return combine_labels(answers, rule)
+    answers, models = _without_models(answers)
     table = check_judgements(answers, "answers")
     keys = keys_of(table)
     held = None if meeting is None else check_judgements(meeting, "meeting")
@@ -103,6 +108,7 @@ def consensus(
     places = made.set_index(keys).index
     order = [*pairs, *keys[1:], "judgement", "n_annotators"]
     made = made.assign(judgement=decided.reindex(places).to_numpy(dtype=float))[order]
+    made = made.assign(**models)
     shown = disputed_pairs(answers, "answers", held).astype(object)
     made.attrs["disputed"] = shown.where(shown.notna(), None).to_dict("records")
     return made
@@ -137,6 +143,22 @@ def _replaced(
             "Give the answers of the annotators, and the meeting's answers about the same.",
         )
     return given.reindex(decided.index).where(decided.index.isin(given.index), decided)
+
+
+def _without_models(answers: Any) -> tuple[Any, dict[str, str]]:
+    """Judgements by people, or if there are none those by models, with the names of these."""
+    machine = by_machine(answers) if isinstance(answers, pd.DataFrame) else pd.Series([False])
+    if not machine.any():
+        return answers, {}
+    names = [*dict.fromkeys(answers.loc[machine, "annotator"])]
+    if machine.all():
+        return answers.drop(columns="reason", errors="ignore"), {"annotator": ", ".join(names)}
+    warn(
+        f"{plural(int(machine.sum()), 'judgement')} by {', '.join(names)} are left out: a model "
+        "has no vote among people.",
+        f"Give them as {arg('machine')} to {verb('score_clustering')}.",
+    )
+    return answers[~machine], {}
 
 
 def _why(rule: str) -> str:

@@ -44,6 +44,11 @@ _ASKED = Asked("pair_id", "pair")
 _SIDES = {"left": "image_a", "right": "image_b"}
 
 
+def usual_words(graded: Any) -> tuple[str, tuple[str, ...]]:
+    """The question if no other is given, and the answers, least related first."""
+    return _GRADED if check_bool("graded", graded) else _PLAIN
+
+
 @public
 def export_pairs(
     pairs: pd.DataFrame,

@@ -23,7 +23,7 @@ from .posts import network, posts, prevalence
 from .run import run
 from .sampling import assign, sample
 from .text import describe, embed_text, read_text, tag
-from .validation import pairs, score, tune
+from .validation import judge, pairs, score, tune
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -61,8 +61,9 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (screen, ("propose_exclusions",), ()),
     (coding_sheet, ("coding_sheet",), ()),
     (pairs, ("sample_pairs", "export_pairs"), ("export_pairs.disputed",)),
+    (judge, ("judge_pairs", "ModelServer", "LocalModel"), ("api_key", "pairs")),
     (score, ("score_clustering", "read_pairs", "consensus", "agreement"), _SCORED := (
-        "answers", "by", "files", "read_pairs.questions", "truth",
+        "answers", "by", "files", "machine", "read_pairs.questions", "truth",
     )),
     (tune, ("tune_clusters", "read_pairs", "consensus"), _SCORED),
     (posts, ("read_posts", "link_posts"), ("columns", "topics")),

@@ -32,19 +32,24 @@ def describe(
     The key of OpenAI is read from the environment variable OPENAI_API_KEY.
     """
     images = scanned(run_folder)
-    server = settings("ModelServer")
-    if local and {"base_url", "price"} & {*server}:
-        raise ImagestrataError("A local model takes no --base-url and no --price.")
-    provider = (
-        imagestrata.LocalModel(model, **settings("LocalModel"))
-        if local
-        else imagestrata.ModelServer(model, **server)
-    )
+    provider = model_of(model, settings, local=local)
     table = imagestrata.describe_images(images, provider, run_folder, **settings("describe_images"))
     n, cost = int(table["description"].notna().sum()), float(table["cost"].sum())
     summary = {"n_images": len(table), "n_described": n, "cost": cost}
     file = run_folder / "descriptions.parquet"
     return summary, f"{n} of {plural(len(table), 'image')} described: {file}"
+
+
+def model_of(
+    model: str, settings: Settings, *, local: bool
+) -> imagestrata.ModelServer | imagestrata.LocalModel:
+    """The model on a server or on this machine, from the options of a command."""
+    server = settings("ModelServer")
+    if not local:
+        return imagestrata.ModelServer(model, **server)
+    if {"base_url", "price"} & {*server}:
+        raise ImagestrataError("A local model takes no --base-url and no --price.")
+    return imagestrata.LocalModel(model, **settings("LocalModel"))
 
 
 def read_text(run_folder: RunFolder, settings: Settings) -> Said:

@@ -194,6 +194,8 @@ HELP = {
     "image_gallery.author": "The column of posts with accounts that the page shows; by default "
     "none.",
     "image_gallery.by": "A column of posts with groups, to which the page can be limited.",
+    "judge_pairs.questions": "The question to the model. Or several questions about each pair with "
+    "names, this option once for each: name=text.",
     "label_shares.author": "The column of those who post, with --weight post.",
     "label_shares.time_zone": "The time zone in which days begin.",
     "label_shares.weight": "What counts the same: image, post or share.",

@@ -1,4 +1,4 @@
-"""`pairs`, `score`, `tune`."""
+"""`pairs`, `judge`, `score`, `tune`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..wording import arg, quote
 from .options import Also, Answers, RunFolder, Settings
 from .output import Said, records
 from .run_folder import embedded, excluded_images, load_clustering
+from .text import model_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,17 +76,53 @@ def pairs(
     return summary, f"{plural(len(drawn), 'pair')}: {table}", f"For annotators: {file}"
 
 
+def judge(
+    run_folder: RunFolder,
+    model: Annotated[str, typer.Option(help="The name of the model on the server.")],
+    settings: Settings,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local", help="The model is a folder, or a name for the library transformers."
+        ),
+    ] = False,
+) -> Said:
+    """Have a vision language model judge the pairs of a run folder.
+
+    Without --consent, nothing is sent; the message reports what would be sent and its cost.
+    """
+    from ..provenance import require_step
+    from ..sampling.pairs import read_drawn_pairs
+
+    require_step(run_folder, "pairs")
+    provider = model_of(model, settings, local=local)
+    drawn = read_drawn_pairs(run_folder)
+    table = imagestrata.judge_pairs(drawn, provider, run_folder, **settings("judge_pairs"))
+    n = int(table["judgement"].notna().sum())
+    file = run_folder / "judgements.csv"
+    summary = {"n_pairs": len(drawn), "n_judged": n, "judgements": str(file)}
+    return summary, f"{n} of {plural(len(table), 'judgement')}: {file}"
+
+
 def score(
     run_folder: RunFolder,
     answers: Answers,
     settings: Settings,
     question: Question = None,
     meeting: Meeting = None,
+    machine: Annotated[
+        bool,
+        typer.Option(
+            "--machine", help="Use the judgements of `judge`, which those of annotators correct."
+        ),
+    ] = False,
 ) -> Said:
     """Compare the clusters of a run folder with annotators' judgements of pairs."""
     import pandas as pd
 
+    from ..annotation.judge import read_judgements
     from ..files import write_table
+    from ..provenance import require_step
     from ..validation.second_looks import ESTIMATE
 
     judged = _of(_judged(run_folder, answers, settings("read_pairs")), question)
@@ -93,6 +130,10 @@ def score(
     agreed = _agreed(run_folder, judged, settings, question, meeting)
     asked = settings("score_clustering")
     truth = judged if asked.get("error_rate") == ESTIMATE else agreed
+    if machine:
+        require_step(run_folder, "judge")
+        asked["machine"] = _of(read_judgements(run_folder), question)
+        judged = pd.concat([judged, asked["machine"]], ignore_index=True)
     scores = imagestrata.score_clustering(clustering, truth, **asked)
     write_table(run_folder / "scores.csv", scores)
     disputed, file = agreed.attrs["disputed"], run_folder / "disputed-pairs.csv"

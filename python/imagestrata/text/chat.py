@@ -1,10 +1,10 @@
-"""Ask a model with the chat interface about a picture, and read what it says."""
+"""Ask a model with the chat interface about pictures, and read what it says."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..corpus.pictures import plain_jpeg
@@ -82,14 +82,16 @@ def check_budget(budget: Any, provider: Provider, max_tokens: int | None) -> flo
 
 
 def most_tokens_in(provider: Provider, settings: Mapping[str, Any], answers: Answers) -> int:
-    """The most tokens sent for one image: the most billed so far, otherwise an estimate."""
+    """The most tokens sent for one item: the most billed so far, otherwise an estimate."""
     billed = [answer.get("tokens_in") or 0 for answer in answers.found.values()]
     # A token is about four letters of English, and at least one character of any script.
-    return max(billed, default=0) or provider.tokens_per_image + len(settings["prompt"])
+    n_pictures = settings.get("pictures", 1)
+    estimate = n_pictures * provider.tokens_per_image + len(settings["prompt"])
+    return max(billed, default=0) or estimate
 
 
 def most_tokens_out(settings: Mapping[str, Any], answers: Answers) -> int:
-    """The most tokens answered for one image; an estimate if they are not limited."""
+    """The most tokens answered for one item; an estimate if they are not limited."""
     if settings["max_tokens"] is not None:
         return int(settings["max_tokens"])
     billed = [answer.get("tokens_out") or 0 for answer in answers.found.values()]
@@ -124,13 +126,15 @@ def data_url(picture: Image.Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 
-def chat_request(picture: str, settings: Mapping[str, Any], server: ModelServer) -> dict[str, Any]:
-    """The request about a picture, with the prompt and the limits of ``settings``."""
+def chat_request(
+    pictures: Sequence[Image.Image], settings: Mapping[str, Any], server: ModelServer
+) -> dict[str, Any]:
+    """The request about pictures, with the prompt and the limits of ``settings``."""
     # OpenAI's newer models accept only the new name, most other servers only the old one.
     limit = "max_completion_tokens" if server.host == "api.openai.com" else "max_tokens"
     content = [
         {"type": "text", "text": settings["prompt"]},
-        {"type": "image_url", "image_url": {"url": picture}},
+        *({"type": "image_url", "image_url": {"url": data_url(one)}} for one in pictures),
     ]
     request = {
         "model": settings["model"],

@@ -1,17 +1,21 @@
-"""A vision language model as a coder: it answers questions about images with fixed answers."""
+"""A vision language model as a coder: it answers questions with fixed answers about images.
+
+:func:`ask_questions` also takes pairs of images, which :func:`imagestrata.judge_pairs` asks about.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..corpus.located import reader
+from ..corpus.pictures import File, files_of
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..progress import Progress
@@ -30,7 +34,6 @@ from .chat import (
     check_budget,
     check_limits,
     check_provider,
-    data_url,
     interpret,
     model_costs,
     most_tokens_in,
@@ -53,15 +56,15 @@ from .server import Connection, Declined, ModelServer, Purse, Unanswered, Usage
 if TYPE_CHECKING:
     from PIL import Image
 
-#: How often a model is asked about an image until all its answers are valid.
+#: How often a model is asked about an image or a pair until all its answers are valid.
 ATTEMPTS = 3
 
-#: The number of images in a row without any valid answer after which the work stops.
+#: The number of images or pairs in a row without any valid answer after which the work stops.
 _MOST_INVALID = 10
 
 #: The fields of a stored line: the labels so far, what was said instead for other codes (both as
-#: JSON), and whether the image is not asked about again.
-_FIELDS = {
+#: JSON), and whether the model is not asked again.
+FIELDS = {
     "labels": str,
     "wrong": str,
     "reason": str,
@@ -112,9 +115,15 @@ def code_images(
     failed: dict[str, str] = {}
 
     def make() -> pd.DataFrame:
-        failed.update(_ask(table, provider, asked, settings, answers, budget, consent, progress))
+        files = {file[0]: [file] for file in files_of(table)}
+        given = (files, provider, asked, settings, answers, budget, consent, progress)
+        failed.update(ask_questions(*given, unit="image", what="Asking"))
         made = _table(table, asked, answers, failed, settings["model"])
-        _warn(made, asked)
+        warn_invalid(
+            made["reason"],
+            "image",
+            "Add an answer such as 'cannot tell', or describe the answers.",
+        )
         return made
 
     def counts(made: pd.DataFrame) -> dict[str, Any] | None:
@@ -157,7 +166,7 @@ def coder_costs(
     table = usable_images(images, None, False, progress)
     folder = None if out is None else check_path("out", out)
     answers = _stored(folder, settings)
-    n_done = len(table) - len(_unfinished(table, answers))
+    n_done = len(table) - len(_unfinished(table["image_id"], answers))
     return pd.DataFrame([model_costs(provider, settings, len(table), n_done, answers)])
 
 
@@ -175,17 +184,16 @@ def _settings(
 
 def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
     place = None if folder is None else folder / "tags" / "answers.jsonl"
-    return Answers(place, fingerprint(settings), _FIELDS)
+    return Answers(place, fingerprint(settings), FIELDS)
 
 
-def _unfinished(images: pd.DataFrame, answers: Answers) -> pd.DataFrame:
-    """The images that a model has not answered for good."""
-    done = {image_id for image_id, line in answers.found.items() if line["done"]}
-    return images[~images["image_id"].isin(done)]
+def _unfinished(ids: Iterable[str], answers: Answers) -> list[str]:
+    """The images or pairs that a model has not answered for good."""
+    return [one for one in ids if not answers.found.get(one, {}).get("done")]
 
 
-def _ask(
-    images: pd.DataFrame,
+def ask_questions(
+    items: Mapping[str, Sequence[File]],
     provider: Provider,
     questions: Sequence[Question],
     settings: Mapping[str, Any],
@@ -193,17 +201,34 @@ def _ask(
     budget: float | None,
     consent: bool,
     progress: Progress,
+    *,
+    unit: str,
+    what: str,
 ) -> dict[str, str]:
-    """Ask about unfinished images; return the reasons of those that remain so."""
-    todo = _unfinished(images, answers)
-    if todo.empty:
+    """Ask about unfinished images or pairs; return the reasons of those that remain so.
+
+    Parameters
+    ----------
+    items : mapping of str to sequence of (str, str)
+        The id of each image or pair, with the id and the path of each of its pictures.
+    provider, questions, settings, budget, consent, progress
+        Checked. The ``settings`` have the prompt and the limits of requests.
+    answers : Answers
+        Has the :data:`FIELDS`.
+    unit, what : str
+        Word for an item, and the name that progress shows.
+    """
+    todo = {one: items[one] for one in _unfinished(items, answers)}
+    if not todo:
         return {}
     if isinstance(provider, ModelServer):
         costs = model_costs(provider, settings, len(todo), 0, answers)
+        n_images = len({file[0] for files in todo.values() for file in files})
+        paired = "" if unit == "image" else f" in {plural(len(todo), unit)}"
         notice = (
-            f"{plural(len(todo), 'image leaves', 'images leave')} this machine, as JPEG of at most "
-            f"{settings['side']} pixels a side without metadata, with "
-            f"{plural(len(questions), 'question')},"
+            f"{plural(n_images, 'image leaves', 'images leave')} this machine{paired}, as JPEG of "
+            f"at most {settings['side']} pixels a side without metadata, with "
+            f"{plural(len(questions), 'question')}{' a ' + unit if paired else ''},"
         )
         limited = settings["max_tokens"] is not None
         # More attempts after invalid answers cost more, within the budget.
@@ -217,40 +242,42 @@ def _ask(
     )
     return ask_all(
         todo,
-        _asker(questions, one_attempt, answers, provider.host),
+        _asker(questions, one_attempt, answers, provider.host, unit),
         answers,
         stop,
         side=settings["side"],
         refused={},
         concurrency=provider.concurrency,
-        what="Asking",
+        what=what,
         host=provider.host,
-        n_images=len(images),
+        n_items=len(items),
         progress=progress,
+        unit=unit,
     )
 
 
 def _asker(
     questions: Sequence[Question],
-    one_attempt: Callable[[Image.Image, bool], dict[str, Any]],
+    one_attempt: Callable[[Sequence[Image.Image], bool], dict[str, Any]],
     answers: Answers,
     host: str,
+    unit: str,
 ) -> Ask:
-    """The function that asks about a picture until all answers are valid or attempts end.
+    """The function that asks about an image or a pair until all answers are valid or attempts end.
 
     Each reply is stored before the next attempt, so that none is lost or paid twice.
     """
     lock = threading.Lock()
     invalid = 0
 
-    def ask(picture: Image.Image, image_id: str) -> dict[str, Any]:
+    def ask(pictures: Sequence[Image.Image], item: str) -> dict[str, Any]:
         nonlocal invalid
-        before = answers.found.get(image_id)
+        before = answers.found.get(item)
         labels = {} if before is None else _from_json(before["labels"])
         first = 1 if before is None else (before["attempt"] or 0) + 1
         for attempt in range(first, ATTEMPTS + 1):
             try:
-                reply = one_attempt(picture, attempt > 1)
+                reply = one_attempt(pictures, attempt > 1)
             except Declined as error:
                 reply = {"description": None, "reason": f"refused: {error}", "model": None}
                 reply |= {"tokens_in": 0, "tokens_out": 0, "cost": 0.0}
@@ -270,34 +297,34 @@ def _asker(
                 "attempt": attempt,
             }
             if not done:
-                answers.add(image_id, line)
+                answers.add(item, line)
                 continue
             with lock:
                 invalid = 0 if labels or refused else invalid + 1
                 if invalid == _MOST_INVALID:
-                    answers.add(image_id, line)
+                    answers.add(item, line)
                     said = next(iter(wrong.values()), None) or reason
                     raise ImagestrataError(
-                        f"{plural(invalid, 'image')} in a row received no valid answer from "
+                        f"{plural(invalid, unit)} in a row received no valid answer from "
                         f"{host}. The last reply: {quote(said)}.",
                         "Choose a model that follows instructions, or ask simpler questions; "
                         "stored answers are kept.",
                     )
             return line
-        raise AssertionError("an image without further attempts is done")
+        raise AssertionError("an item without further attempts is done")
 
     return ask
 
 
 def _local(
     provider: LocalModel, settings: Mapping[str, Any]
-) -> Callable[[Image.Image, bool], dict[str, Any]]:
+) -> Callable[[Sequence[Image.Image], bool], dict[str, Any]]:
     limits = (settings["max_tokens"], settings["temperature"])
     describer = LocalDescriber(provider, settings["prompt"], *limits)
 
-    def attempt(picture: Image.Image, again: bool) -> dict[str, Any]:
+    def attempt(pictures: Sequence[Image.Image], again: bool) -> dict[str, Any]:
         prompt = settings["prompt"] + (REMINDER if again else "")
-        text, cut_off, usage = describer.ask(picture, prompt)
+        text, cut_off, usage = describer.ask(pictures, prompt)
         reply = interpret(text, None, CUT_OFF if cut_off else None, settings["model"])
         return reply | usage._asdict()
 
@@ -311,7 +338,7 @@ def _remote(
     answers: Answers,
     budget: float | None,
     stop: threading.Event,
-) -> Callable[[Image.Image, bool], dict[str, Any]]:
+) -> Callable[[Sequence[Image.Image], bool], dict[str, Any]]:
     cut = CUT_BY_MODEL if settings["max_tokens"] is None else CUT_OFF
     # Each request may have the reminder, whose characters are no fewer than its tokens.
     at_most = Usage(
@@ -329,10 +356,10 @@ def _remote(
             lambda response: read_chat(response, cut),
         )
 
-    def attempt(picture: Image.Image, again: bool) -> dict[str, Any]:
+    def attempt(pictures: Sequence[Image.Image], again: bool) -> dict[str, Any]:
         nonlocal knows_form
         prompt = settings["prompt"] + (REMINDER if again else "")
-        request = chat_request(data_url(picture), {**settings, "prompt": prompt}, provider)
+        request = chat_request(pictures, {**settings, "prompt": prompt}, provider)
         if knows_form is False:
             reply, usage, cost = send(request)
         else:
@@ -360,6 +387,18 @@ def _from_json(text: str | None) -> dict[str, str]:
     return {str(code): str(one) for code, one in found.items()} if isinstance(found, dict) else {}
 
 
+def label_of(
+    code: str, line: Mapping[str, Any], failure: str | None
+) -> tuple[str | None, str | None]:
+    """The label of a code in a stored line, and the reason for a missing one."""
+    labels, wrong = (_from_json(line.get(name)) for name in ("labels", "wrong"))
+    label = labels.get(code)
+    reason = None if label is not None else failure or line.get("reason")
+    if label is None and reason is None:
+        reason = f"{_OFF_LIST}: {wrong.get(code)}"
+    return label, reason
+
+
 def _table(
     images: pd.DataFrame,
     questions: Sequence[Question],
@@ -371,27 +410,20 @@ def _table(
     rows = []
     for image_id, path in zip(images["image_id"], images["path"], strict=True):
         line = answers.found.get(image_id) or {}
-        labels, wrong = (_from_json(line.get(name)) for name in ("labels", "wrong"))
         for one in questions:
-            label = labels.get(one.code)
-            reason = None if label is not None else failed.get(image_id) or line.get("reason")
-            if label is None and reason is None:
-                reason = f"{_OFF_LIST}: {wrong.get(one.code)}"
+            label, reason = label_of(one.code, line, failed.get(image_id))
             rows.append((image_id, path, one.code, label, annotator, one.kind, reason))
     columns = ["image_id", "path", "code", "label", "annotator", "kind", "reason"]
     return with_file(pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], "str")))
 
 
-def _warn(table: pd.DataFrame, questions: Sequence[Question]) -> None:
-    """Warn about codes for which the model gave no valid answer."""
-    off = table[
-        table["reason"].fillna("").str.startswith((_OFF_LIST, EMPTY, CUT_OFF, CUT_BY_MODEL))
-    ]
-    if len(off):
-        n_asked = table["image_id"].nunique() * len(questions)
+def warn_invalid(reasons: pd.Series[Any], unit: str, hint: str) -> None:
+    """Warn about answers that are missing because the model gave no valid one."""
+    off = reasons.fillna("").str.startswith((_OFF_LIST, EMPTY, CUT_OFF, CUT_BY_MODEL))
+    if off.any():
         warn(
-            f"{len(off)} of {plural(n_asked, 'answer')} are missing, since the model gave none of "
-            f"the answers in {ATTEMPTS} attempts; the column 'reason' has what it said.",
-            "Add an answer such as 'cannot tell', or describe the answers. Images without an "
-            "answer may differ from the others.",
+            f"{int(off.sum())} of {plural(len(reasons), 'answer')} are missing, since the model "
+            f"gave none of the answers in {ATTEMPTS} attempts; the column 'reason' has what it "
+            "said.",
+            f"{hint} {unit.capitalize()}s without an answer may differ from the others.",
         )

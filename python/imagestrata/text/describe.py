@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..corpus.located import reader
+from ..corpus.pictures import files_of
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
 from ..files import make_folder
@@ -32,7 +33,6 @@ from .chat import (
     check_budget,
     check_limits,
     check_provider,
-    data_url,
     interpret,
     model_costs,
     most_tokens_in,
@@ -294,7 +294,7 @@ def _describe(
         ask_consent(provider, notice, *tokens, consent, limited=limited)
     stop = threading.Event()
     return ask_all(
-        todo,
+        {file[0]: [file] for file in files_of(todo)},
         _asker(provider, settings, answers, budget, stop, prompts or {}),
         answers,
         stop,
@@ -303,7 +303,7 @@ def _describe(
         concurrency=provider.concurrency,
         what="Describing",
         host=provider.host,
-        n_images=len(images),
+        n_items=len(images),
         progress=progress,
     )
 
@@ -322,8 +322,8 @@ def _asker(
         words = [settings[name] for name in ("prompt", "max_tokens", "temperature")]
         describer = LocalDescriber(provider, *words)
 
-        def ask_here(picture: Image.Image, image_id: str) -> dict[str, Any]:
-            text, cut_off, usage = describer.ask(picture, prompts.get(image_id))
+        def ask_here(pictures: Sequence[Image.Image], image_id: str) -> dict[str, Any]:
+            text, cut_off, usage = describer.ask(pictures, prompts.get(image_id))
             reason = cut if cut_off else None
             return interpret(text, None, reason, settings["model"]) | usage._asdict()
 
@@ -333,9 +333,9 @@ def _asker(
     purse = Purse(budget, answers.spent, answers.add_lost)
     connection = Connection(provider, purse, at_most, stop)
 
-    def ask(picture: Image.Image, image_id: str) -> dict[str, Any]:
+    def ask(pictures: Sequence[Image.Image], image_id: str) -> dict[str, Any]:
         prompt = prompts.get(image_id, settings["prompt"])
-        request = chat_request(data_url(picture), {**settings, "prompt": prompt}, provider)
+        request = chat_request(pictures, {**settings, "prompt": prompt}, provider)
         answer, usage, cost = connection.ask(
             lambda client: client.chat.completions.create(**request),
             lambda response: read_chat(response, cut),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,7 @@ class LocalModel:
 
 
 class LocalDescriber:
-    """A loaded model that answers one prompt for one picture at a time.
+    """A loaded model that answers one prompt about one or several pictures at a time.
 
     Parameters
     ----------
@@ -113,15 +114,18 @@ class LocalDescriber:
         self._options: dict[str, Any] = {"max_new_tokens": longest, "do_sample": bool(temperature)}
         self._options |= {"temperature": temperature} if temperature else {}
 
-    def ask(self, picture: Image.Image, prompt: str | None = None) -> tuple[str, bool, Usage]:
-        """The answer for a picture, whether it is cut off, and its tokens.
+    def ask(
+        self, pictures: Sequence[Image.Image], prompt: str | None = None
+    ) -> tuple[str, bool, Usage]:
+        """The answer about pictures, whether it is cut off, and its tokens.
 
         A ``prompt`` replaces that of all pictures.
         """
         import torch
 
         text = prompt or self._prompt
-        content = [{"type": "image", "image": picture}, {"type": "text", "text": text}]
+        content = [{"type": "image", "image": one} for one in pictures]
+        content.append({"type": "text", "text": text})
         inputs = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,

@@ -1,4 +1,4 @@
-"""Questions to a model about an image, with fixed answers."""
+"""Questions to a model about an image or a pair of images, with fixed answers."""
 
 from __future__ import annotations
 
@@ -111,18 +111,19 @@ def check_questions(labels: Any, question: Any, questions: Any) -> list[Question
     return found
 
 
-def prompt_of(questions: Sequence[Question], meaning: str) -> str:
+def prompt_of(questions: Sequence[Question], meaning: str | None, about: str = "the image") -> str:
     """The request to the model, with all questions and their answers."""
-    meaning = check_choice("meaning", meaning, MEANINGS)
+    if meaning is not None:
+        meaning = MEANINGS[check_choice("meaning", meaning, MEANINGS)]
     one = len(questions) == 1
-    lines = [f"Answer {'this question' if one else 'these questions'} about the image."]
-    lines += [MEANINGS[meaning], ""]
+    lines = [f"Answer {'this question' if one else 'these questions'} about {about}."]
+    lines += [""] if meaning is None else [meaning, ""]
     for key, question in keyed(questions).items():
         lines.append(f"{key}: {question.text}")
         for answer in question.labels:
-            about = question.meanings.get(answer)
+            means = question.meanings.get(answer)
             lines.append(
-                f"- {json.dumps(answer, ensure_ascii=False)}{': ' + about if about else ''}"
+                f"- {json.dumps(answer, ensure_ascii=False)}{': ' + means if means else ''}"
             )
         lines.append("")
     keys = ", ".join(f'"{key}"' for key in keyed(questions))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..corpus.pictures import files_of
 from ..errors import plural
 from ..progress import Progress
 from ..provenance import fingerprint
@@ -72,8 +73,8 @@ def ask_service(
     purse = Purse(budget, answers.spent, answers.add_lost)
     connection = RekognitionConnection(service, purse, stop)
     return ask_all(
-        todo,
-        lambda picture, _: connection.ask(picture),
+        {file[0]: [file] for file in files_of(todo)},
+        lambda pictures, _: connection.ask(pictures[0]),
         answers,
         stop,
         side=None,
@@ -81,7 +82,7 @@ def ask_service(
         concurrency=service.concurrency,
         what="Tagging",
         host=service.host,
-        n_images=len(images),
+        n_items=len(images),
         progress=progress,
     )
 

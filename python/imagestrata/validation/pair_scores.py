@@ -13,6 +13,7 @@ from ..annotation.agreement import percentile_interval
 from ..annotation.questions import check_one_question
 from ..errors import ImagestrataError, plural, warn
 from ..sampling.pairs import check_pairs, clusters_by_image
+from ..text.machines import refuse_machines
 from ..validate import check_bool, check_choice
 from ..wording import arg, quote, verb
 from .second_looks import ESTIMATE, Looks, Truth, draw_truth, one_row_each, refuse_single
@@ -264,9 +265,10 @@ def pair_ratios(
 
 
 def check_judged(pairs: Any, name: str = "pairs", *, repeated: bool = False) -> pd.DataFrame:
-    """Pairs with one judgement each, or with several if ``repeated``, from 0 to 2 or missing."""
+    """Pairs with one judgement each by people, or with several if ``repeated``, from 0 to 2 or missing."""
     check_one_question(pairs, name)
     pairs = check_pairs(pairs, "judgement", repeated=repeated, name=name)
+    refuse_machines(pairs, name)
     numbers = pd.to_numeric(pairs["judgement"], errors="coerce").astype(float)
     off = ~(numbers.between(0, 2) | pairs["judgement"].isna())
     if off.any():

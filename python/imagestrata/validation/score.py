@@ -25,6 +25,7 @@ from ..verbs import public
 from ..wording import arg
 from .labels import classes_of, clusters_of, score_by_labels
 from .pair_scores import score_by_pairs
+from .proxy_scores import score_with_machine
 from .second_looks import check_error_rate
 from .vector_scores import score_by_vectors
 
@@ -44,6 +45,7 @@ def score_clustering(
     residual: str | None = None,
     same_from: float = 1,
     error_rate: float | str = 0,
+    machine: pd.DataFrame | None = None,
     missing: str = "error",
     n_boot: int = 1000,
     conf_level: float = 0.95,
@@ -96,6 +98,10 @@ def score_clustering(
         some pairs were judged by several annotators, such as those of
         ``next_pairs(again=True)``; ``truth`` has a row for every judgement, and error rates
         are estimated.
+    machine : DataFrame, optional
+        Pairs only: judgements of all drawn pairs by a model, as :func:`judge_pairs` returns
+        them. ``truth`` then contains people's judgements of a random part of these pairs, which
+        correct those of the model.
     missing : {"error", "drop"}, default "error"
         Pairs only: treatment of pairs with an image that is not in the clustering.
         ``"error"`` raises an error; ``"drop"`` leaves them out and counts them in
@@ -130,6 +136,11 @@ def score_clustering(
         - with ``error_rate="estimate"`` also ``wrong_together``, the share of the judgements
           of pairs that do not belong together that put them together, and ``wrong_apart``,
           the share of the judgements of other pairs that set them apart.
+
+        **Pairs and a machine.** Three rows per measure, with ``method``: ``"machine"`` as if the
+        model were right, ``"people"`` from people's pairs alone, and ``"corrected"``, to be
+        reported. ``n_pairs`` is the number of people's judgements, and ``n_predicted`` that of
+        the model's. "quality" is not corrected.
 
         **Labels.** With ``n_images``, the number of images that count: ``precision``, ``recall``,
         ``f1`` and ``mean_pr`` over all pairs of images; ``bcubed_precision``,
@@ -206,6 +217,17 @@ def score_clustering(
     the same pairs mislead everybody, judgements are not independent, and neither these scores
     nor those of a majority are right: discuss such pairs.
 
+    *A machine.* Judgements of a model are never taken for those of people: ``truth`` must not
+    contain any (its annotators begin with "model:"). With ``machine``, the pairs of each stratum
+    are divided by whether the clustering puts them together and by what the model says; a missing
+    judgement is an answer of its own. How many pairs there are of each kind is estimated from all
+    drawn pairs, and how often people put a pair of a kind together from the pairs that they
+    judged (double sampling for stratification, Neyman 1938). This is the difference estimator of
+    :func:`label_shares`, with one lambda per stratum. It is right however often the model errs,
+    if people judged a random part of the pairs of each stratum, such as the first 150 rows of
+    :func:`sample_pairs`. Kinds with fewer than two of people's pairs are joined with the most
+    frequent one of their stratum.
+
     Measures of vectors compare clusterings of the same vectors with similar shares of
     residual and similar numbers of clusters. They do not compare encoders: vectors that
     form two compact groups have high silhouettes whatever these groups mean. Use
@@ -227,6 +249,7 @@ def score_clustering(
         "weighted": (weighted, None),
         "same_from": (check_float("same_from", same_from, minimum=0, maximum=2), 1),
         "error_rate": (check_error_rate(error_rate), 0),
+        "machine": (machine is not None, False),
         "missing": (check_choice("missing", missing, MISSING), "error"),
         "n_boot": (check_int("n_boot", n_boot, minimum=1), 1000),
         "conf_level": (check_conf_level(conf_level), 0.95),
@@ -234,7 +257,8 @@ def score_clustering(
     }
     if by == "pairs":
         settings: dict[str, Any] = {name: value for name, (value, _) in of_pairs.items()}
-        return _by_question(clustering, truth, {"residual": residual, **settings})
+        settings |= {"residual": residual, "machine": machine}
+        return _by_question(clustering, truth, **settings)
     check_idle(f"with {arg('by', by)}", **of_pairs)
     if by == "labels":
         clusters = clusters_of({"clustering": clustering})
@@ -244,15 +268,23 @@ def score_clustering(
     return score_by_vectors(clustering, embeddings)
 
 
-def _by_question(clustering: Any, pairs: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
+def _by_question(
+    clustering: Any, pairs: pd.DataFrame, machine: pd.DataFrame | None, **settings: Any
+) -> pd.DataFrame:
     """The scores of judged pairs, for each question if they have names."""
-    names = named_questions(pairs)
-    if not names:
-        return score_by_pairs(clustering, pairs, **settings)
     made = []
-    for name in names:
-        found = score_by_pairs(clustering, pairs[pairs[QUESTION] == name], **settings)
-        found.insert(0, QUESTION, name)
+    names: list[str | None] = [*named_questions(pairs)]
+    for name in names or [None]:
+        said = machine
+        asked = pairs if name is None else pairs[pairs[QUESTION] == name]
+        if name is not None and isinstance(machine, pd.DataFrame) and QUESTION in machine:
+            said = machine[machine[QUESTION] == name]
+        if machine is None:
+            found = score_by_pairs(clustering, asked, **settings)
+        else:
+            found = score_with_machine(clustering, asked, said, **settings)
+        if name is not None:
+            found.insert(0, QUESTION, name)
         made.append(found)
     return pd.concat(made, ignore_index=True)
 
