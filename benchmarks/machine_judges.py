@@ -85,8 +85,8 @@ def main() -> None:
             f"{classes.nunique()} classes; pairs drawn from the scored clustering; nominal "
             "coverage 95%, measured with a standard error of "
             f"{100 * np.sqrt(0.95 * 0.05 / n_sets):.1f} points.",
-            "pairs: all drawn pairs, which the machine judges. people: the first of them, in a random "
-            "order, which people judge without errors.",
+            "pairs: all drawn pairs, which the machine judges. people: the first of them, in "
+            "random order, which people judge without errors.",
             "Near pairs: pairs between clusters whose vectors are as similar as the nearer half of "
             "the different pairs in the nearest stratum.",
             "mean: of the estimates; cover: share of the intervals that hold the exact value; "

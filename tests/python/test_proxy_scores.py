@@ -217,6 +217,22 @@ def test_a_kind_that_people_hardly_saw_is_joined_with_the_others_of_its_stratum(
     assert by.loc["recall", "corrected"] == pytest.approx(hits / (hits + missed))
 
 
+def test_several_questions() -> None:
+    machine, people = by_hand()
+    asked = ("things", "ideas")
+    both = [
+        pd.concat([pairs.assign(question=name) for name in asked], ignore_index=True)
+        for pairs in (machine, people)
+    ]
+    found = score_clustering(TINY, both[1], machine=both[0])
+    plain = score_clustering(TINY, people, machine=machine)
+    for name in asked:
+        one = found[found["question"] == name].drop(columns="question").reset_index(drop=True)
+        pd.testing.assert_frame_equal(one, plain)
+    with pytest.raises(ImagestrataError, match="`machine` has judgements of 2 questions"):
+        score_clustering(TINY, people, machine=both[0])
+
+
 def test_graded_judgements_and_errors_of_people() -> None:
     machine, people = by_hand()
     twice = [pairs.assign(judgement=2 * pairs["judgement"]) for pairs in (machine, people)]
