@@ -22,8 +22,9 @@
 #'     `judgement` and `disagreement`, the largest first. This is the mean squared difference
 #'     between two annotators' judgements, with two possible answers the share of two annotators who
 #'     disagree. `export_pairs(disputed = )` makes a page of these pairs.
-#'     Judgements by models, from [judge_pairs()], are left out, with a warning: a model has no vote.
-#'     If all are by models, they are combined, and the column `annotator` remains, with their names.
+#'     Judgements by models, from [judge_pairs()], are left out, with a warning: a model has no
+#'     vote. If all are by models, they are combined, and the column `annotator` remains, with
+#'     their names.
 #'   - For labels: one row per image and code, in the given order: `image_id`, `code`, `label` (`NA`
 #'     if undecided, or if everybody skipped the image), `note` (of all annotators, with their
 #'     names), `kind`, and `n_annotators` with a label. A warning counts the undecided.

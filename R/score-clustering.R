@@ -72,8 +72,9 @@
 #'   e^3. `"estimate"`: some pairs were judged by several annotators, such as those of
 #'   `next_pairs(again = TRUE)`; `truth` has a row for every judgement, and error rates are
 #'   estimated.
-#' @param machine Pairs only: judgements of all drawn pairs by a model, from [judge_pairs()]. `truth`
-#'   then has people's judgements of a random part of these pairs, which correct those of the model.
+#' @param machine Pairs only: judgements of all drawn pairs by a model, from [judge_pairs()].
+#'   `truth` then has people's judgements of a random part of these pairs, which correct those of
+#'   the model.
 #' @param missing Pairs only: treatment of pairs with an image that is not in the clustering:
 #'   `"error"`, or `"drop"` to leave such pairs out and count them in `n_missing`. The measures are
 #'   then about images in the clustering: to compare clusterings, leave out the same pairs for each.
@@ -91,8 +92,8 @@
 #'     together that put them together, and `wrong_apart`, the share of the judgements of other
 #'     pairs that set them apart.
 #'   - By pairs and a machine: three rows per measure, with `method`: `"machine"` as if the model
-#'     were right, `"people"` from people's pairs alone, and `"corrected"`, to be reported. `n_pairs`
-#'     is the number of people's judgements, `n_predicted` that of the model's.
+#'     were right, `"people"` from people's pairs alone, and `"corrected"`, to be reported.
+#'     `n_pairs` is the number of people's judgements, `n_predicted` that of the model's.
 #'   - By labels, with the number of images `n_images`: precision, recall, `f1` and `mean_pr` over
 #'     all pairs of images; the B-cubed measures, which give every image the same weight; adjusted
 #'     Rand index and adjusted mutual information; `share_residual`. Precision is `NA` if no two

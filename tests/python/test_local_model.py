@@ -108,7 +108,7 @@ def test_descriptions_without_any_server(tiny, pictures, tmp_path, monkeypatch):
 def test_both_pictures_of_a_pair_are_seen(tiny, tmp_path, monkeypatch):
     """A random model judges nothing, and nothing is guessed for it."""
     scanned = scan_images(write_pictures(tmp_path / "pictures", 4), progress=False)
-    pairs = sample_pairs(embed_images(scanned, "hog", progress=False), 3, 1, share_within=1)
+    pairs = sample_pairs(embed_images(scanned, "hog", progress=False), 3, 1)
     given = {"questions": "describe image", "max_tokens": 5, "progress": False}
     model = LocalModel(tiny, device="cpu")
     with pytest.warns(UserWarning, match="3 of 3 answers are missing"):

@@ -265,7 +265,7 @@ def pair_ratios(
 
 
 def check_judged(pairs: Any, name: str = "pairs", *, repeated: bool = False) -> pd.DataFrame:
-    """Pairs with one judgement each by people, or several if ``repeated``, from 0 to 2 or missing."""
+    """Pairs with one judgement by people, or several if ``repeated``, from 0 to 2 or missing."""
     check_one_question(pairs, name)
     pairs = check_pairs(pairs, "judgement", repeated=repeated, name=name)
     refuse_machines(pairs, name)
