@@ -203,7 +203,7 @@ def judgements_fingerprint(judged: pd.DataFrame) -> str:
 
 def _one_row_each(pairs: Any) -> pd.DataFrame:
     """The pairs, each in one row, without what somebody said about them."""
-    table = check_pairs(pairs, "path_a", "path_b", repeated="judgement" in pairs)
+    table = check_pairs(pairs, "path_a", "path_b", repeated=PLAIN in getattr(pairs, "columns", ()))
     table = table.drop(columns=[name for name in _ANSWER if name in table])
     table = table.drop_duplicates("pair_id", ignore_index=True)
     if table.empty:
