@@ -1,10 +1,16 @@
 #' Plots of tuning
 #'
 #' @param object The result of [tune_clusters()].
-#' @param type `"precision_recall"`: precision against recall of every candidate, with a circle
-#'   around the best (the paper's Figure 5). `"clusters"`: the deciding measure against the number
-#'   of clusters, with hollow points for the baselines (the paper's Figure 7). Lines are 95%
+#' @param type What is drawn, by the measure that decides. `"precision_recall"`: precision against
+#'   recall of every candidate, with a circle around the best (the paper's Figure 5). `"clusters"`:
+#'   the measure against the number of clusters, with hollow points for the baselines (the paper's
+#'   Figure 7). Lines are 95% intervals. `"settings"`: the measure by the values of each setting
+#'   that varies, over all other settings, with a point per candidate and a box between their
+#'   quartiles; with several encoders, a box each. `"differences"`: the difference of each
+#'   candidate, and of the best baselines, from the best candidate, on the same pairs, with 95%
 #'   intervals.
+#' @param by For `type = "settings"`, the settings to draw, such as `c("encoder", "reduction",
+#'   "min_cluster_size")`. By default all that vary.
 #' @inheritParams scan_images
 #'
 #' @returns A ggplot.
@@ -17,11 +23,27 @@
 #' tuned <- tune_clusters(embeddings, pairs, list(k = c(4, 6, 10)), progress = FALSE)
 #' autoplot(tuned)
 #' autoplot(tuned, "clusters")
+#' autoplot(tuned, "settings")
+#' autoplot(tuned, "differences")
 autoplot.imagestrata_tuning <- function(object,
-                                        type = c("precision_recall", "clusters"),
+                                        type = c(
+                                          "precision_recall", "clusters", "settings", "differences"
+                                        ),
+                                        by = NULL,
                                         ...) {
   check_dots(...)
   type <- rlang::arg_match(type)
+  if (!is.null(by) && type != "settings") {
+    abort_imagestrata("{.arg by} is only for {.code type = \"settings\"}.")
+  }
+  switch(type,
+    settings = plot_tuned_settings(object, by),
+    differences = plot_tuned_differences(object),
+    plot_candidates(object, type)
+  )
+}
+
+plot_candidates <- function(object, type) {
   line <- glance(object)
   results <- tidy(object, "results")
   results$encoder <- factor(results$encoder, unique(results$encoder))
@@ -94,8 +116,8 @@ draw_tuning <- function(shown, best) {
 }
 
 # The key shows filled points, in rows that fit one column.
-encoder_guides <- function(palette) {
-  rows <- ceiling(sum(nchar(names(palette)) + 5) / 40)
+encoder_guides <- function(palette, width = 40) {
+  rows <- ceiling(sum(nchar(names(palette)) + 5) / width)
   ggplot2::guides(
     colour = ggplot2::guide_legend(
       nrow = rows, byrow = TRUE, override.aes = list(fill = unname(palette))

@@ -29,7 +29,7 @@ from scipy.stats import t
 
 from imagestrata import cluster_images, score_clustering
 from imagestrata.sampling.pairs import cells_of, draw_pairs
-from imagestrata.validation.differences import differences
+from imagestrata.validation.differences import Compared
 from imagestrata.validation.folds import JudgedPairs, choose_on_folds, score_all
 from imagestrata.validation.pair_scores import RATIOS
 
@@ -196,7 +196,8 @@ def scores(
     held = heldout.set_index("measure").loc["f1"]
     near = f1["estimate"] >= f1["estimate"][best] - f1["std_error"][best]
     numbers = list(range(len(found)))
-    differ, sets = differences(found, [n + 1 for n in numbers], numbers, judged, table, seed)
+    compared = Compared.of(found, [n + 1 for n in numbers], numbers, judged, table, seed)
+    differ, sets = compared.differences, compared.may_be_best
     of_f1 = differ[differ["measure"] == "f1"]
     against = pd.concat(
         [

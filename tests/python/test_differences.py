@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata.validation.differences import Compared, best_set, paired_draws
+from imagestrata.validation.differences import Compared, PairedDraws, among_best
 from imagestrata.validation.folds import JudgedPairs, score_all
 
 N_IMAGES = 60
@@ -38,9 +38,11 @@ def clusters():
     return [np.where(np.arange(N_IMAGES) % 9 == 0, 3, one), two]
 
 
-def compared(found, pairs, same_as=None, seed=0):
-    same_as = list(range(1, len(found) + 1)) if same_as is None else same_as
-    return Compared.of(found, same_as, pairs, score_all(found, pairs, seed), seed)
+def compared(found, pairs, same_as=None, own=None, seed=0):
+    rows = list(range(len(found)))
+    same_as = [row + 1 for row in rows] if same_as is None else same_as
+    own = rows if own is None else own
+    return Compared.of(found, same_as, own, pairs, score_all(found, pairs, seed), seed)
 
 
 def linearised(found, pairs):
@@ -88,7 +90,7 @@ def test_standard_errors_are_those_of_linearisation(population):
     if population is not None:
         pairs = replace(pairs, weight=pairs.weight * population / pairs.weight.sum())
     found = clusters()
-    table = compared(found, pairs).differences().set_index("measure")
+    table = compared(found, pairs).differences.set_index("measure")
     scores = score_all(found, pairs, 0).pivot(index="measure", columns="candidate")["estimate"]
     for name, error in linearised(found, pairs).items():
         row = table.loc[name]
@@ -104,7 +106,7 @@ def test_what_clusterings_have_in_common_cancels():
     near = clusters()[0]
     other = near.copy()
     other[3] = 0
-    table = compared([near, other], pairs).differences().set_index("measure")
+    table = compared([near, other], pairs).differences.set_index("measure")
     alone = score_all([near, other], pairs, 0)
     alone = alone[alone["candidate"] == 1].set_index("measure")
     assert (table["std_error"] < 0.6 * alone["std_error"]).all()
@@ -120,15 +122,16 @@ def test_by_hand():
         group=np.array([0, 0, 1, 1]), fold=np.zeros(4, dtype=int),
     )  # fmt: skip
     labels = np.array([0, 0, 1, 1, 2, 3])  # together: the first and the third pair
-    draws = paired_draws([labels], pairs, seed=0, n_draws=3)
+    drawn = PairedDraws.of([labels], pairs, seed=0, n_draws=3)
+    draws = drawn.measure(np.array([0]))
     rng = np.random.default_rng([0, 8])
     given = rng.standard_exponential((3, 4)) * pairs.weight
-    half = rng.gamma(0.5, size=(2, 2, 3, 2))
+    half = rng.gamma(0.5, size=(8, 3, 2))
     for draw in range(3):
         w = given[draw].copy()
         scale = np.array([2 / w[:2].sum(), 8 / w[2:].sum()])
         w *= scale[[0, 0, 1, 1]]
-        together, apart = half[0, :, draw, 1] * 4 * scale[1], half[1, :, draw, 1] * 4 * scale[1]
+        together, apart = half[:2, draw, 1] * 4 * scale[1], half[2:4, draw, 1] * 4 * scale[1]
         hits, false = w[0] + together[0], w[2] + together[1]
         missed = w[3] + apart[0]
         assert draws["precision"][0, draw] == pytest.approx(hits / (hits + false))
@@ -136,13 +139,40 @@ def test_by_hand():
         assert draws["f1"][0, draw] == pytest.approx(2 * hits / (2 * hits + false + missed))
 
 
+def test_half_pairs_on_which_two_clusterings_differ_by_hand():
+    pairs = drawn_pairs(300)
+    one, two = clusters()
+    drawn = PairedDraws.of([one, two], pairs, 0, n_draws=5)
+    differ = pairs.sides(one)[0] != pairs.sides(two)[0]
+    less = drawn.less(0, np.array([1]), differ[np.newaxis])
+    only_one, only_one_not, only_two, only_two_not = drawn.half[:, :, 1]  # of weight 3
+    sums = drawn.sums.copy()
+    sums[0] += [only_one, only_one_not, only_two, only_two_not]
+    sums[1] += [only_two, only_two_not, only_one, only_one_not]
+    recall = sums[:, 0] / (sums[:, 0] + sums[:, 2])
+    np.testing.assert_allclose(less["recall"][0], recall[1] - recall[0])
+    same = pairs.judgement >= 1
+    level = pairs.judgement[same].mean(), pairs.judgement[~same].mean()
+    grades = drawn.grades.copy()
+    grades[0] += [level[0] * only_one + level[1] * only_one_not,
+                  level[0] * only_two + level[1] * only_two_not]  # fmt: skip
+    grades[1] += [level[0] * only_two + level[1] * only_two_not,
+                  level[0] * only_one + level[1] * only_one_not]  # fmt: skip
+    means = grades / np.stack([sums[:, 0] + sums[:, 1], sums[:, 2] + sums[:, 3]], axis=1)
+    quality = means[:, 0] - means[:, 1]
+    np.testing.assert_allclose(less["quality"][0], quality[1] - quality[0])
+    back = drawn.less(1, np.array([0]), differ[np.newaxis])
+    for name, values in less.items():
+        np.testing.assert_allclose(back[name], -values)
+
+
 def test_the_same_clusters_and_undefined_measures():
     pairs = drawn_pairs(200)
     one, two = clusters()
     nothing = np.arange(N_IMAGES)
     found = [one, two, one, nothing]
-    comparison = compared(found, pairs, [1, 2, 1, 4])
-    table = comparison.differences()
+    comparison = compared(found, pairs, [1, 2, 1, 4], own=[0, 1, 2])
+    table = comparison.differences
     assert list(table) == [
         *("candidate_a", "candidate_b", "measure", "estimate", "std_error", "conf_low"),
         *("conf_high", "n_differ"),
@@ -155,27 +185,31 @@ def test_the_same_clusters_and_undefined_measures():
     assert unknown[numbers].isna().all(axis=None)
     recall = table[(table["candidate_b"] == 4) & (table["measure"] == "recall")]
     assert recall[numbers].notna().all(axis=None)
-    best = comparison.may_be_best([0, 1, 2]).pivot(index="candidate", columns="measure")
+    best = comparison.may_be_best.pivot(index="candidate", columns="measure")
     best = best["may_be_best"]
     assert best.loc[1].equals(best.loc[3].rename(1))
     assert not best.loc[4].any()  # a baseline
     alone = compared([one], pairs)
-    assert len(alone.differences()) == 0
-    assert list(alone.differences()) == list(table)
-    assert alone.may_be_best([0])["may_be_best"].all()
+    assert len(alone.differences) == 0
+    assert list(alone.differences) == list(table)
+    assert alone.may_be_best["may_be_best"].all()
 
 
 def test_the_best_of_many_by_hand():
     rng = np.random.default_rng(0)
-    noise = rng.normal(size=4000)
-    draws = np.stack([noise, noise + rng.normal(size=4000), noise])
-    # The second differs from the first by 1.7 standard errors: more than the 95% quantile of one
-    # comparison (1.64), and less than 1.96. The third has the same scores in every draw.
-    assert best_set(np.array([1.7, 0.0]), draws[:2]).tolist() == [True, False]
-    assert best_set(np.array([1.5, 0.0]), draws[:2]).tolist() == [True, True]
-    assert best_set(np.array([0.0, 0.0, 0.0]), draws).tolist() == [True, True, True]
-    assert best_set(np.array([0.1, 0.0, 0.0]), draws).tolist() == [True, True, False]
-    assert best_set(np.array([np.nan, 0.0]), draws[:2]).tolist() == [False, True]
+    one, two = rng.normal(size=(2, 4000))
+    # Ahead by 1.7 standard errors: more than the 95% quantile of one comparison (1.64) ...
+    assert not among_best(np.array([1.7]), one[np.newaxis])
+    assert among_best(np.array([1.5]), one[np.newaxis])
+    # ... and less than that of the larger of two (1.95).
+    assert among_best(np.array([1.7, 0.0]), np.stack([one, two]))
+    assert not among_best(np.array([2.1, 0.0]), np.stack([one, two]))
+    # The same scores in every draw: a tie, or certainty.
+    none = np.zeros((1, 4000))
+    assert among_best(np.array([0.0]), none) and among_best(np.array([-0.1]), none)
+    assert not among_best(np.array([0.1]), none)
+    assert not among_best(np.array([0.1, 0.0]), np.concatenate([none, [one]]))
+    assert among_best(np.array([]), np.empty((0, 4000)))
 
 
 def test_the_set_contains_the_best_with_the_stated_confidence():
@@ -183,9 +217,9 @@ def test_the_set_contains_the_best_with_the_stated_confidence():
     rng = np.random.default_rng(1)
     inside = []
     for _ in range(400):
-        noise = rng.normal(size=(8, 1)) + 3 * rng.normal()
+        scores = rng.normal(size=8) + 3 * rng.normal()
         draws = rng.normal(size=(8, 400)) + 3 * rng.normal(size=400)
-        inside.append(best_set(noise[:, 0], draws)[0])
+        inside.append(among_best(scores[1:] - scores[0], draws[1:] - draws[0]))
     assert 0.92 < np.mean(inside) < 0.98
 
 
@@ -195,17 +229,17 @@ def test_groups_of_few_pairs_share_their_weights():
     few = replace(pairs, stratum=np.arange(400) // 2, group=np.zeros(400, dtype=int))
     one = replace(pairs, stratum=np.zeros(400, dtype=int), group=np.zeros(400, dtype=int))
     found = clusters()
-    ours, theirs = (compared(found, given).differences()["std_error"] for given in (few, one))
+    ours, theirs = (compared(found, given).differences["std_error"] for given in (few, one))
     np.testing.assert_allclose(ours, theirs)
 
 
 def test_draws_are_repeatable_and_independent_of_other_clusterings():
     pairs = drawn_pairs(200)
     one, two = clusters()
-    together = paired_draws([one, two], pairs, 3)
-    alone = paired_draws([two], pairs, 3)
-    for name, draws in alone.items():
-        np.testing.assert_array_equal(draws[0], together[name][1])
-    pd.testing.assert_frame_equal(
-        compared([one, two], pairs).differences(), compared([one, two], pairs).differences()
-    )
+    together, alone = PairedDraws.of([one, two], pairs, 3), PairedDraws.of([two], pairs, 3)
+    np.testing.assert_array_equal(together.sums[1], alone.sums[0])
+    again = compared([one, two], pairs).differences
+    pd.testing.assert_frame_equal(compared([one, two], pairs).differences, again)
+    turned = compared([two, one], pairs).differences
+    np.testing.assert_allclose(turned["estimate"], -again["estimate"])
+    np.testing.assert_allclose(turned["std_error"], again["std_error"], rtol=0.05)

@@ -221,17 +221,17 @@ def tune_clusters(
         about = _about(every, found, varied_settings(grids))
         _tell_the_same(about[~about["baseline"]], varied_settings(grids))
         scores = score_all(on_common, judged, seed)
-        compare = Compared.of(on_common, about["same_as"].tolist(), judged, scores, seed)
+        paired = Compared.of(on_common, about["same_as"].tolist(), own, judged, scores, seed)
         weighting = "design" if scoring["weighted"] else "none"
         numbers = [*scores.columns[1:-1]]
-        scores = scores.merge(compare.may_be_best(own), on=["candidate", "measure"])
+        scores = scores.merge(paired.may_be_best, on=["candidate", "measure"])
         results = about.merge(scores.assign(weighting=weighting), on="candidate")
         columns = [*about.drop(columns="settings"), "measure", "weighting", *numbers]
         return Tuning(
             results=results[[*columns, "may_be_best", "settings"]],
             selection=selection,
             heldout=heldout.assign(weighting=weighting)[["measure", "weighting", *numbers]],
-            differences=compare.differences(),
+            differences=paired.differences,
             settings={
                 **settings,
                 "n_pairs": len(judged.a),
