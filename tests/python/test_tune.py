@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from pandas.testing import assert_frame_equal
 from sklearn.datasets import make_blobs
 from typer.testing import CliRunner
@@ -650,6 +651,48 @@ def test_the_summary_and_the_picture(tuned, tmp_path):
         plot_tuning(tuned.results)
     with pytest.raises(ImagestrataError, match=r"`mark` is only for .* sweep_clusters"):
         plot_tuning(tuned, mark=80)
+
+
+def points_of(axes):
+    points = [one for one in axes.collections if isinstance(one, PathCollection)]
+    return np.sort(np.concatenate([one.get_offsets()[:, 0] for one in points]))
+
+
+def test_settings_and_differences_are_drawn(corpus):
+    good, bad, pairs = corpus
+    with pytest.warns(UserWarning, match="different clusterings"):
+        tuned = tune_clusters({"good": good, "bad": bad}, pairs, GRID, progress=False)
+    own = tuned.results.query("measure == 'f1' and not baseline").set_index("candidate")
+    drawn = plot_tuning(tuned, type="settings")
+    encoder, _, threshold = drawn.axes
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == [
+        "encoder", "step_size", "similarity_threshold",
+    ]  # fmt: skip
+    assert [tick.get_text() for tick in threshold.get_yticklabels()] == ["0", "0.2", "0.4", "0.6"]
+    # A point for each candidate; medians and quartiles are those of all candidates of an encoder.
+    np.testing.assert_allclose(points_of(encoder), np.sort(own["estimate"]))
+    of_good = own.loc[own["encoder"] == "good", "estimate"]
+    (box, _) = encoder.patches
+    assert box.get_x() == pytest.approx(of_good.quantile(0.25))
+    assert box.get_x() + box.get_width() == pytest.approx(of_good.quantile(0.75))
+    (note,) = notes_of(drawn)
+    assert "filled if they may be the best" in note and "of at least 4 candidates" in note
+    (one,) = plot_tuning(tuned, type="settings", by="step_size").axes
+    assert one.get_title(loc="left") == "step_size"
+    with pytest.raises(ImagestrataError, match="'k' does not vary among"):
+        plot_tuning(tuned, type="settings", by="k")
+    with pytest.raises(ImagestrataError, match=r"`by` is only for type=.settings"):
+        plot_tuning(tuned, by="k")
+
+    (axes,) = plot_tuning(tuned, type="differences").axes
+    best = tuned.summary["candidate"].item()
+    first = own.loc[best, "same_as"]
+    rows = tuned.differences.query("measure == 'f1'").dropna(subset="estimate")
+    expected = pd.concat([
+        rows.loc[rows["candidate_b"] == first, "estimate"],
+        -rows.loc[rows["candidate_a"] == first, "estimate"],
+    ]).sort_values()  # fmt: skip
+    np.testing.assert_allclose(points_of(axes), expected.tail(25), atol=1e-12)
 
 
 def test_the_command(tmp_path):

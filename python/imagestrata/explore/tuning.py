@@ -339,7 +339,8 @@ def _draw_differences(tuned: Tuning, out: str | os.PathLike[str] | None) -> Figu
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.grid(visible=True, axis="x")
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"{_NAMES[tuned.settings['measure']]} less that of the best candidate")
+        wanted = f"{_NAMES[tuned.settings['measure']]} less that of the best candidate"
+        axes.set_xlabel(wanted, loc="right")
         axes.text(-0.03, 1.01, header, transform=axes.transAxes, ha="right", va="bottom", color=INK)
         note = write_note(
             drawn,
