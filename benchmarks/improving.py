@@ -162,7 +162,8 @@ def main() -> None:
         rows,
         title="How much do 300 judged pairs improve a clustering?",
         notes=[
-            f"Means over {options.seeds} seeds of the clustering, the pairs and the judges.",
+            (f"Means over {options.seeds} seeds" if options.seeds > 1 else "One seed")
+            + " of the clustering, the pairs and the judges.",
             "before, after: B-cubed F with the classes of all images; each image of the residual "
             "is alone. gain: of the F. worst: smallest gain of a seed.",
             "edits: mean number. f1, estimated: mean difference of weighted pair F1 on held-out "
