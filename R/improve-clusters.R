@@ -71,12 +71,14 @@
 #' # Two kinds of images in one cluster, and one kind in another
 #' vectors <- diag(3)[rep(1:3, each = 10), ]
 #' topics <- as_clustering(vectors, rep(c(1, 1, 2), each = 10))
-#' pairs <- propose_pairs(topics, embeddings = vectors, n = 40)
 #' kind <- setNames(rep(1:3, each = 10), topics$image_id)
-#' pairs$judgement <- as.integer(kind[pairs$image_a] == kind[pairs$image_b]) # as people might
-#' more <- sample_pairs(vectors, n = 20, k = 3)
-#' more$judgement <- as.integer(kind[more$image_a] == kind[more$image_b])
-#' improved <- improve_clusters(topics, dplyr::bind_rows(pairs, more), vectors)
+#' judge <- function(pairs) { # as people might
+#'   pairs$judgement <- as.integer(kind[pairs$image_a] == kind[pairs$image_b])
+#'   pairs
+#' }
+#' sampled <- judge(sample_pairs(vectors, n = 20, k = 3))
+#' proposed <- judge(propose_pairs(topics, sampled, vectors, n = 40))
+#' improved <- improve_clusters(topics, dplyr::bind_rows(sampled, proposed), vectors)
 #' improved
 #' tidy(improved$clustering)
 improve_clusters <- function(clustering,
