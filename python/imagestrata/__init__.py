@@ -47,7 +47,7 @@ _PUBLIC = {
     "DensityClustering": "clustering.density",
     "sample_pairs": "sampling.pairs",
     "export_pairs": "annotation.pairs",
-    "judge_pairs": "annotation.judge",
+    "judge_pairs": "validation.judge",
     "read_pairs": "annotation.pairs",
     "serve_forms": "annotation.collecting.serve",
     "export_answers": "annotation.collecting.collected",

@@ -8,7 +8,6 @@ from .annotation.collecting.collected import export_answers as export_answers
 from .annotation.collecting.serve import FormServer as FormServer
 from .annotation.collecting.serve import serve_forms as serve_forms
 from .annotation.consensus import consensus as consensus
-from .annotation.judge import judge_pairs as judge_pairs
 from .annotation.labels import export_labels as export_labels
 from .annotation.labels import read_labels as read_labels
 from .annotation.packets import export_packets as export_packets
@@ -105,6 +104,7 @@ from .validation.confidence import cluster_confidence as cluster_confidence
 from .validation.improve import Improvement as Improvement
 from .validation.improve import improve_clusters as improve_clusters
 from .validation.improve import propose_pairs as propose_pairs
+from .validation.judge import judge_pairs as judge_pairs
 from .validation.next_pairs import next_pairs as next_pairs
 from .validation.score import score_clustering as score_clustering
 from .validation.stability import Stability as Stability

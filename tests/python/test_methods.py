@@ -96,6 +96,10 @@ def whole(tmp_path: Path) -> Path:
     written(run, "sweep", {"method": "hdbscan", "values": [20, 50], "selection": "eom"}, n_values=2)
     written(run, "pairs", {"n": 500, "seed": 2}, pairs=500, images=700)
     written(
+        run, "judge", {"model": "llava", "base_url": "http://h/v1", "max_tokens": 100},
+        pairs=500, without=4, sent_to="h",
+    )  # fmt: skip
+    written(
         run, "assign", {"groups": ["Democrat", "Republican"], "n_images": 8, "raters_per_group": 2},
         packets=34, images=65,
     )  # fmt: skip
@@ -134,6 +138,8 @@ settings. The inclusion probability of an image is the share of its stratum that
 For judgements by people, we drew 500 pairs of images, which show 700 images (n = 500; seed = 2). \
 We dealt 65 sampled images into 34 packets for the groups Democrat and Republican, so that 2 \
 respondents of each group rate each image (n_images = 8; raters_per_group = 2). \
+We asked the model llava (at h) to judge 500 pairs of images, of which 4 received no answer \
+(max_tokens = 100). \
 We compared 2 clusterings by their f1 on 480 judged pairs (grid = {"k": [5, 10]}; measure = f1; \
 folds = 5). \
 We compared 2 clusterings by HDBSCAN, with at least 20 and 50 images in a cluster (selection = \

@@ -120,9 +120,9 @@ def score(
     """Compare the clusters of a run folder with annotators' judgements of pairs."""
     import pandas as pd
 
-    from ..annotation.judge import read_judgements
     from ..files import write_table
     from ..provenance import require_step
+    from ..validation.judge import read_judgements
     from ..validation.second_looks import ESTIMATE
 
     judged = _of(_judged(run_folder, answers, settings("read_pairs")), question)

@@ -249,7 +249,8 @@ def _draw_settings(
             labels: dict[str, list[float]] = {}
             for place, value, encoder, those in boxes:
                 labels.setdefault(value, []).append(place)
-                _box(one, own.loc[those], place, *marks[encoder], best)
+                colour, marker = marks[encoder]
+                _box(one, own.loc[those], place, colour, marker, best)
             one.set_yticks([float(np.mean(places)) for places in labels.values()], [*labels])
             one.set_ylim(boxes[-1][0] + 0.6, -0.6)
             one.set_title(name)
@@ -405,5 +406,7 @@ def _labels(own: pd.DataFrame, baselines: pd.DataFrame) -> tuple[str, pd.Series[
             clusters = values + " (" + rows["n_clusters"].astype(str) + " clusters)"
             values = values.where(~numbered, clusters)
         parts.append(values)
-    first, *others = parts
-    return " | ".join(names), first.str.cat(others, sep=" | ") if others else first
+    labels = parts[0]
+    for part in parts[1:]:
+        labels = labels + " | " + part
+    return " | ".join(names), labels

@@ -200,6 +200,7 @@ _TEMPLATES = {
     "read": "{program} found text in {with_text} of {images:image}",
     "faces": "The face detector of dlib found {faces:face} in {images:image}",
     "pairs": "For judgements by people, we drew {pairs:pair} of images, which show {images:image}",
+    "judge": "{asked} to judge {pairs:pair} of images, of which {without} received no answer",
     "assign": "We dealt {images:sampled image} into {packets:packet} for {people}, so "
     "that {raters_per_group:respondent} of each group {rate} each image",
     "tune": "We compared {n_candidates:clustering} by their {measure} on {n_pairs:judged pair}",

@@ -1,10 +1,17 @@
-"""The steps of tuning and of sweeps in a run folder."""
+"""The steps of judging by a model, of tuning and of sweeps in a run folder."""
 
 from __future__ import annotations
 
 from ..steps import StepKind
 
 STEPS = (
+    StepKind(
+        "judge",
+        "judge_pairs",
+        "judgements.csv",
+        after=("pairs",),
+        tables=("judgements.csv",),
+    ),
     StepKind(
         "tune",
         "tune_clusters",

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..annotation.pairs import usual_words
+from ..annotation.questions import PLAIN, QUESTION, check_questions
 from ..corpus.located import located
 from ..errors import ImagestrataError
 from ..files import damaged
@@ -26,8 +28,6 @@ from ..text.questions import check_questions as with_answers
 from ..validate import check_bool
 from ..verbs import public
 from ..wording import arg
-from .pairs import usual_words
-from .questions import PLAIN, QUESTION, check_questions
 
 #: What a row says about its judgement; columns of these names in the pairs are replaced.
 _ANSWER = (QUESTION, "annotator", PLAIN, "reason")
