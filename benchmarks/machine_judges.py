@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from machine import write_result
-from pairs import CLUSTERINGS, exact_values
+from pairs import CLUSTERINGS, exact_values, of_intervals
 from quality import load
 
 from imagestrata import cluster_images
@@ -156,14 +156,7 @@ def summary(found: pd.DataFrame, exact: dict[str, pd.Series]) -> Iterator[dict[s
         line = dict(zip(keys, values, strict=True))
         for measure in SHOWN:
             part = rows[rows["measure"] == measure]
-            value = exact[line["clustering"]][measure]
-            cover = ((part["low"] <= value) & (value <= part["high"])).mean()
-            line |= {
-                f"{measure}: exact": f"{value:.3f}",
-                f"{measure}: mean": f"{part['estimate'].mean():.3f}",
-                f"{measure}: cover": f"{cover:.1%}",
-                f"{measure}: width": f"{(part['high'] - part['low']).median():.2f}",
-            }
+            line |= of_intervals(part, measure, exact[line["clustering"]][measure])
         yield line
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from machine import write_result
-from pairs import CLUSTERINGS, SHOWN, exact_values
+from pairs import CLUSTERINGS, SHOWN, exact_values, of_intervals
 from quality import load
 
 from imagestrata import cluster_images
@@ -124,13 +124,7 @@ def summary(name: str, found: pd.DataFrame, exact: pd.Series) -> Iterator[dict[s
         line["pairs"] = f"{rows['n'].mean():.0f}"
         for measure in SHOWN:
             part = rows[rows["measure"] == measure]
-            cover = ((part["low"] <= exact[measure]) & (exact[measure] <= part["high"])).mean()
-            line |= {
-                f"{measure}: exact": f"{exact[measure]:.3f}",
-                f"{measure}: mean": f"{part['estimate'].mean():.3f}",
-                f"{measure}: cover": f"{cover:.1%}",
-                f"{measure}: width": f"{(part['high'] - part['low']).median():.2f}",
-            }
+            line |= of_intervals(part, measure, exact[measure])
         yield line
 
 

@@ -234,15 +234,19 @@ def summary(found: pd.DataFrame, exact: dict[str, pd.Series]) -> Iterator[dict[s
         line["judgements"] = int(rows["judgements"].iloc[0])
         for measure in SHOWN:
             part = rows[rows["measure"] == measure]
-            value = exact[line["clustering"]][measure]
-            cover = ((part["low"] <= value) & (value <= part["high"])).mean()
-            line |= {
-                f"{measure}: exact": f"{value:.3f}",
-                f"{measure}: mean": f"{part['estimate'].mean():.3f}",
-                f"{measure}: cover": f"{cover:.1%}",
-                f"{measure}: width": f"{(part['high'] - part['low']).median():.2f}",
-            }
+            line |= of_intervals(part, measure, exact[line["clustering"]][measure])
         yield line
+
+
+def of_intervals(rows: pd.DataFrame, measure: str, exact: float) -> dict[str, str]:
+    """Mean estimate, coverage and median width of the intervals of a measure, as texts."""
+    cover = ((rows["low"] <= exact) & (exact <= rows["high"])).mean()
+    return {
+        f"{measure}: exact": f"{exact:.3f}",
+        f"{measure}: mean": f"{rows['estimate'].mean():.3f}",
+        f"{measure}: cover": f"{cover:.1%}",
+        f"{measure}: width": f"{(rows['high'] - rows['low']).median():.2f}",
+    }
 
 
 if __name__ == "__main__":

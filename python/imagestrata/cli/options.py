@@ -53,6 +53,11 @@ Keep = Annotated[
     ),
 ]  # fmt: skip
 Answers = Annotated[list[Path], typer.Argument(help="The files with the answers of annotators.")]
+Model = Annotated[str, typer.Option(help="The name of the model on the server.")]
+Local = Annotated[
+    bool,
+    typer.Option("--local", help="The model is a folder, or a name for the library transformers."),
+]
 Map = Annotated[str | None, typer.Option(help="Add a map of the images: umap or pca.")]
 Also = Annotated[
     list[Path] | None, typer.Option(help="A run folder of the same images with another encoder.")

@@ -10,21 +10,16 @@ import imagestrata
 
 from ..errors import ImagestrataError, first_rows, plural
 from .embeddings import vectors_made
-from .options import Folder, Name, Out, Pictures, RunFolder, Settings, Texts
+from .options import Folder, Local, Model, Name, Out, Pictures, RunFolder, Settings, Texts
 from .output import Said, records
 from .run_folder import find_texts, pictures, placed, scanned
 
 
 def describe(
     run_folder: RunFolder,
-    model: Annotated[str, typer.Option(help="The name of the model on the server.")],
+    model: Model,
     settings: Settings,
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local", help="The model is a folder, or a name for the library transformers."
-        ),
-    ] = False,
+    local: Local = False,
 ) -> Said:
     """Describe the images of a run folder with a vision language model.
 

@@ -12,7 +12,7 @@ import imagestrata
 
 from ..errors import ImagestrataError, plural
 from ..wording import arg, quote
-from .options import Also, Answers, RunFolder, Settings
+from .options import Also, Answers, Local, Model, RunFolder, Settings
 from .output import Said, records
 from .run_folder import embedded, excluded_images, load_clustering
 from .text import model_of
@@ -78,14 +78,9 @@ def pairs(
 
 def judge(
     run_folder: RunFolder,
-    model: Annotated[str, typer.Option(help="The name of the model on the server.")],
+    model: Model,
     settings: Settings,
-    local: Annotated[
-        bool,
-        typer.Option(
-            "--local", help="The model is a folder, or a name for the library transformers."
-        ),
-    ] = False,
+    local: Local = False,
 ) -> Said:
     """Have a vision language model judge the pairs of a run folder.
 

@@ -28,7 +28,7 @@ WRONG = ("wrong_together", "wrong_apart")
 QUALITY_PAIRS = 50
 _APART, _TOGETHER = 0, 1
 #: Number of draws of which the one nearest to a known number is kept.
-_DRAWN_FOR_ONE = 20
+DRAWN_FOR_ONE = 20
 #: Number of pairs of the kinds of all clusters that is added to those of each.
 _SHRINKAGE = 0.5
 #: Strata of a name such as "within 3" or "within 12-15": clusters, or several of them.
@@ -469,7 +469,7 @@ def _draw_put_together(sample: Sample, n_boot: int, rng: np.random.Generator) ->
         return _draw_shares(share, effective, weights, n_boot, rng)
     if np.isin(share, (0, 1)).all() and round(float(sizes @ share)) == sample.n_together:
         return np.broadcast_to(share, (n_boot, len(share)))
-    draws = _draw_shares(share, effective, weights, n_boot * _DRAWN_FOR_ONE, rng)
+    draws = _draw_shares(share, effective, weights, n_boot * DRAWN_FOR_ONE, rng)
     distance = np.abs(draws @ sizes - sample.n_together)
     nearest: Array = draws[np.argsort(distance, kind="stable")[:n_boot]]
     return nearest

@@ -24,6 +24,7 @@ from ..sampling.pairs import clusters_by_image
 from ..text.machines import PREFIX, by_machine
 from ..wording import arg, quote, verb
 from .pair_scores import (
+    DRAWN_FOR_ONE,
     RATIOS,
     Array,
     Sample,
@@ -44,8 +45,6 @@ _APART, _TOGETHER, _NOTHING = range(3)
 _KINDS = 3
 #: Kinds of a stratum with fewer of people's pairs are not told from the most frequent kind.
 _FEWEST = 2
-#: Number of draws of which the one nearest to a known number is kept.
-_DRAWN_FOR_ONE = 20
 
 
 def score_with_machine(
@@ -310,7 +309,7 @@ def _draw_sizes(
     n_kinds = len(inside)
     sides = np.unique(np.stack([drawn.group, drawn.together]), axis=1).shape[1]
     varies = drawn.n_together is not None and sides > len(np.unique(drawn.group))
-    n_draws = n_boot * (_DRAWN_FOR_ONE if varies else 1)
+    n_draws = n_boot * (DRAWN_FOR_ONE if varies else 1)
     sizes = np.zeros((n_draws, n_kinds))
     for group in np.unique(drawn.group):
         those = drawn.group == group
