@@ -2,13 +2,15 @@
 # in R and in Python. Run it in the root of the repository with the Python that has the core:
 # RETICULATE_PYTHON=.venv/bin/python Rscript benchmarks/border.R [--images 20000] [--rounds 5]
 
+source("benchmarks/machine.R")
+
 argument <- function(name, default) {
   given <- commandArgs(trailingOnly = TRUE)
   at <- match(paste0("--", name), given)
   if (is.na(at)) default else as.integer(given[[at + 1]])
 }
-n_images <- argument("images", 20000L)
-rounds <- argument("rounds", 5L)
+n_images <- argument("images", sized(500L, 20000L))
+rounds <- argument("rounds", sized(1L, 5L))
 
 pkgload::load_all(quiet = TRUE)
 invisible(core())
@@ -23,7 +25,7 @@ def give_matrix(): return codec.encode_matrix(held['matrix'])
 py <- reticulate::py
 
 set.seed(1)
-n <- 1e6
+n <- sized(1e4, 1e6)
 table <- tibble::tibble(
   image_id = sprintf("%020x", seq_len(n)),
   silhouette = runif(n),
@@ -90,24 +92,16 @@ verb <- tibble::tibble(
   wanted = 1.10
 )
 
-machine <- paste0(
-  reticulate::import("imagestrata.doctor")$processor_name(), ", ", parallel::detectCores(),
-  " cores; R ", getRversion(), ", reticulate ", packageVersion("reticulate"), ", Python ",
-  reticulate::py_config()$version
+write_result(
+  "border", rows,
+  title = "Tables and matrices between R and Python", digits = 2, packages = "reticulate",
+  notes = "Medians of 5 runs. Both ways together are checked to bring back what left."
 )
-text <- c(
-  "# The border between R and Python", "",
-  knitr::kable(rows, format = "pipe", digits = 2), "",
-  knitr::kable(verb, format = "pipe", digits = 2), "",
-  "- Medians of 5 runs. Both ways together are checked to bring back what left.",
-  paste0(
-    "- `cluster_images()`: medians of ", rounds, " rounds in which both take turns, with the ",
-    "same result; Python is a process of its own, starting not counted."
-  ), "",
-  paste0("Measured on ", machine, ".")
+write_result(
+  "border_verb", verb,
+  title = "A verb in R and in Python", digits = 2, packages = "reticulate",
+  notes = paste0(
+    "Medians of ", rounds, " rounds in which both take turns, with the same result; Python is a ",
+    "process of its own, starting not counted."
+  )
 )
-folder <- file.path("benchmarks", "results")
-writeLines(text, file.path(folder, "border.md"))
-result <- list(machine = machine, rows = rows, verb = verb)
-jsonlite::write_json(result, file.path(folder, "border.json"), pretty = TRUE, auto_unbox = TRUE)
-writeLines(text)

@@ -15,7 +15,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from machine import write_result
+from machine import sized, write_result
 from scipy.optimize import minimize_scalar
 
 from imagestrata.text.calibration import Truth, calibrate_choice, fit
@@ -33,7 +33,7 @@ BINS = 15
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--samples", type=int, default=sized(3, 100))
     n = parser.parse_args().samples
     warnings.simplefilter("ignore")
     write_result(

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from quality import load
 from scipy.stats import t
 
@@ -57,7 +57,7 @@ DRAWN = {"kmeans": "one k-means of 80", "candidates": "the candidates"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=500)
+    parser.add_argument("--sets", type=int, default=sized(2, 100, 500))
     parser.add_argument("--pairs", type=int, default=554)
     parser.add_argument("--minutes", type=float, default=np.inf, help="no new set after so many")
     arguments = parser.parse_args()
@@ -108,6 +108,7 @@ def main() -> None:
     write_result(
         "choosing_differences",
         list(differing(pd.concat(compared))),
+        simulations=len(choices) // 4,
         title="Do the intervals of differences hold the truth?",
         notes=[
             *notes,
@@ -125,6 +126,7 @@ def main() -> None:
     write_result(
         "choosing_coverage",
         list(coverage(pd.DataFrame(rows), exact)),
+        simulations=len(choices) // 4,
         title="Do the intervals of tuning hold the truth?",
         notes=[
             *notes,

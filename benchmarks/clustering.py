@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 import numpy as np
-from machine import write_result
+from machine import sized, write_result
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_samples
@@ -41,7 +41,7 @@ VECTORS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=18_096)
+    parser.add_argument("--images", type=int, default=sized(300, 18_096))
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     arguments = parser.parse_args()

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 
 from imagestrata import (
@@ -170,7 +170,7 @@ ROADS: dict[str, tuple[str | None, dict[str, Any]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=sized(1, 2))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         images = load(Path(folder))

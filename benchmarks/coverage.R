@@ -1,9 +1,10 @@
 # How often 95% intervals hold the truth, in simulated surveys of the shape of the published study.
 # Run it in the root of the repository:  Rscript benchmarks/coverage.R [surveys]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_surveys <- as.integer(c(commandArgs(TRUE), 1000)[1])
+n_surveys <- asked(sized(3, 200, 1000))
 respondent_sd <- c(0.5, 1.3)
 sizes <- simulated_clusters$size
 cluster <- rep(seq_along(sizes), sizes)
@@ -192,7 +193,6 @@ run_scenario <- function(i) {
     dplyr::mutate(scenario = scenarios$scenario[i], .before = 1)
 }
 
-started <- proc.time()[["user.self"]]
 whole <- dplyr::bind_rows(lapply(seq_len(nrow(scenarios)), run_scenario))
 set.seed(6)
 clusters <- dplyr::bind_rows(lapply(seq_len(ceiling(n_surveys / 40)), \(i) {
@@ -202,7 +202,6 @@ clusters <- dplyr::bind_rows(lapply(seq_len(ceiling(n_surveys / 40)), \(i) {
   dplyr::filter(!is.na(held)) |>
   dplyr::group_by(what, variance, images, sd) |>
   dplyr::summarise(covered = mean(held), width = stats::median(width), .groups = "drop")
-minutes <- (proc.time()[["user.self"]] - started) / 60
 
 # ---- Tables -----------------------------------------------------------------------------
 
@@ -232,38 +231,28 @@ single <- pivot(
   clusters, c("what", "images"), paste0(clusters$variance, ", sd ", clusters$sd),
   sprintf("%.1f%% (%.1f)", 100 * clusters$covered, clusters$width)
 )
-machine <- paste0("R ", getRversion(), ", ", round(minutes, 1), " minutes of one core")
-chance <- 100 * (0.95 + c(-1, 1) * 1.96 * sqrt(0.95 * 0.05 / n_surveys))
-text <- c(
-  "# How often 95% intervals hold the truth", "",
-  paste0(
-    format(n_surveys, big.mark = ","), " simulated surveys a scenario, each of a corpus of its ",
-    "own: 309 clusters of 18,096 images, 1,087 sampled, two parties, eight images each. \"Empty\" ",
-    "are images without any rating of a party; the truth is then that of the clusters that have ",
-    "one. ",
-    "sd: how much people differ in what they feel at all. In brackets: the mean standard error as ",
-    "a multiple of the true one."
-  ), "",
-  knitr::kable(table, format = "pipe"), "",
-  sprintf(
-    "- With so many surveys, chance alone makes %.1f to %.1f%% of a true coverage of 95%%.",
-    chance[1], chance[2]
-  ),
-  paste0(
-    "- Standard errors that only know images (`variance = \"image\"`) fail, the more so the more ",
-    "people differ."
-  ),
-  "", paste0(
-    "Single clusters, by the number of their sampled images (360 a party, none empty); in ",
-    "brackets the median width of the interval:"
-  ), "",
-  knitr::kable(single, format = "pipe"), "",
-  paste0("Measured with ", machine, ".")
+write_result(
+  "coverage", whole,
+  shown = table, title = "How often 95% intervals hold the truth", simulations = n_surveys,
+  notes = c(
+    paste0(
+      format(n_surveys, big.mark = ","), " simulated surveys a scenario, each of a corpus of its ",
+      "own: 309 clusters of 18,096 images, 1,087 sampled, two parties, eight images each. ",
+      "\"Empty\" are images without any rating of a party; the truth is then that of the clusters ",
+      "that have one. sd: how much people differ in what they feel at all. In brackets: the mean ",
+      "standard error as a multiple of the true one."
+    ),
+    paste0(
+      "Standard errors that only know images (`variance = \"image\"`) fail, the more so the more ",
+      "people differ."
+    )
+  )
 )
-folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
-writeLines(text, file.path(folder, "coverage.md"))
-jsonlite::write_json(
-  list(machine = machine, surveys = n_surveys, whole = whole, clusters = clusters),
-  file.path(folder, "coverage.json"), pretty = TRUE, auto_unbox = TRUE, digits = 4
+write_result(
+  "coverage_clusters", clusters,
+  shown = single, title = "How often 95% intervals of single clusters hold the truth",
+  notes = paste0(
+    ceiling(n_surveys / 40), " simulated surveys; clusters by the number of their sampled images ",
+    "(360 a party, none empty); in brackets the median width of the interval."
+  )
 )
-writeLines(text)

@@ -29,7 +29,7 @@ import timm
 import timm.data
 import torch
 import torchvision
-from machine import write_result
+from machine import sized, write_result
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.cluster import KMeans
@@ -58,8 +58,8 @@ MOSAICS = 100
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=384)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=sized(32, 384))
+    parser.add_argument("--rounds", type=int, default=sized(1, 5))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report_speed(Path(folder), arguments.images, arguments.rounds)

@@ -1,9 +1,10 @@
 # Bias, and how often 95% intervals of share_model() hold the true effect, in simulated posts.
 # Run it in the root of the repository:  Rscript benchmarks/engagement.R [corpora]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_corpora <- as.integer(c(commandArgs(TRUE), 500)[1])
+n_corpora <- asked(sized(10, 60, 500))
 slopes <- c(hopeful = 0.3, angry = 0)
 
 # Images evoke hope and anger, which are correlated. Authors differ in how much they post, in their
@@ -90,7 +91,7 @@ sandwich <- list("author and image, sandwich" = list(variance = "sandwich"))
 author <- list("author, CR2" = list(cluster = "author"))
 image <- list("image, CR2" = list(cluster = "image"))
 
-report <- function(found, minutes) {
+report <- function(found) {
   n_corpora <- nrow(unique(found["corpus"]))
   table <- dplyr::summarise(
     dplyr::group_by(found, .data$scenario, .data$method, .data$term),
@@ -108,32 +109,20 @@ report <- function(found, minutes) {
     names_from = "term", values_from = "shown"
   )
   names(shown)[3:4] <- sprintf("%s (true %s)", names(slopes), slopes)
-  machine <- paste0("R ", getRversion(), ", ", round(minutes, 1), " minutes")
-  chance <- 100 * (0.95 + c(-1, 1) * 1.96 * sqrt(0.95 * 0.05 / n_corpora))
-  text <- c(
-    "# Bias and coverage of share_model()", "",
-    paste0(
+  write_result(
+    "engagement", table,
+    shown = shown, title = "Bias and coverage of share_model()", simulations = n_corpora,
+    notes = paste0(
       format(n_corpora, big.mark = ","), " simulated corpora a scenario ",
       "(`benchmarks/engagement.R`). Authors post unequally often, differ in how much they are ",
       "retweeted and in how this depends on hope; images are shown unequally often. Cells: bias, ",
       "share of 95% intervals that hold the true effect, and in brackets the mean standard error ",
-      "as a multiple of the true one. Chance alone makes ",
-      sprintf("%.1f to %.1f%% of a coverage of 95%%.", chance[1], min(chance[2], 100))
-    ), "",
-    knitr::kable(shown, format = "pipe"), "",
-    paste0("Measured with ", machine, ".")
-  )
-  folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
-  writeLines(text, file.path(folder, "engagement.md"))
-  jsonlite::write_json(
-    list(machine = machine, corpora = n_corpora, results = table),
-    file.path(folder, "engagement.json"),
-    pretty = TRUE, auto_unbox = TRUE, digits = 4
+      "as a multiple of the true one."
+    )
   )
 }
 
 set.seed(21)
-started <- Sys.time()
 found <- NULL
 for (i in seq_len(n_corpora)) {
   new <- dplyr::bind_rows(
@@ -142,5 +131,5 @@ for (i in seq_len(n_corpora)) {
     noisy("200 authors, five ratings an image")
   )
   found <- dplyr::bind_rows(found, tibble::tibble(corpus = i, new))
-  if (i %% 10 == 0) report(found, as.double(Sys.time() - started, units = "mins"))
+  if (i %% 10 == 0) report(found)
 }

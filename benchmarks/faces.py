@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 
 from imagestrata import crop_faces, draw_demo_corpus, scan_images
@@ -41,8 +41,8 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--persons", type=int, default=260)
-    parser.add_argument("--things", type=int, default=1500)
+    parser.add_argument("--persons", type=int, default=sized(5, 260))
+    parser.add_argument("--things", type=int, default=sized(10, 1_500))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -18,15 +18,15 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from machine import write_result
+from machine import sized, write_result
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moments", type=int, default=50)
-    parser.add_argument("--names", type=int, default=10_000)
+    parser.add_argument("--moments", type=int, default=sized(2, 10, 50))
+    parser.add_argument("--names", type=int, default=sized(50, 2_000, 10_000))
     parser.add_argument("--tests", default="", help="only those, as pytest -k takes them")
     arguments = parser.parse_args()
     numbers = {

@@ -25,7 +25,7 @@ import pandas as pd
 import torch
 import torchvision
 from fine_tuning_quality import DATA, SIX, tasks
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 from torch import nn
 from torchvision import transforms
@@ -36,8 +36,8 @@ from imagestrata.encoders.registry import load_network
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--images", type=int, default=5, help="photographs per class")
+    parser.add_argument("--epochs", type=int, default=sized(1, 25, 50))
+    parser.add_argument("--images", type=int, default=sized(2, 5), help="photographs per class")
     arguments = parser.parse_args()
     epochs = arguments.epochs
     warnings.filterwarnings("ignore", message=".*have no label.*|.*lacks images.*|.*undefined.*")

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 import torch
 from fine_tuning_quality import DATA, SIX, TWELVE
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 from torch import nn
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     runs = Path(tempfile.gettempdir()) / "fine_tuning_defaults.csv"
     parser.add_argument("--runs", type=Path, default=runs)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=sized(1, 2, 5))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import cluster_images, embed_images, fine_tune, scan_images, score_clustering
 
@@ -31,7 +31,7 @@ TWELVE = (*SIX, "grand_piano", "umbrella", "schooner", "wheelchair", "brain", "n
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=sized(1, 20, 50))
     epochs = parser.parse_args().epochs
     warnings.filterwarnings("ignore", message=".*have no label.*")
     with tempfile.TemporaryDirectory() as place:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 
 from imagestrata import Clustering, Embeddings, image_gallery
@@ -66,10 +66,10 @@ EDITS = """async (repeats) => {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--clusters", type=int, default=300)
-    parser.add_argument("--neighbors", type=int, default=50_000)
-    parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument("--images", type=int, default=sized(300, 20_000))
+    parser.add_argument("--clusters", type=int, default=sized(10, 300))
+    parser.add_argument("--neighbors", type=int, default=sized(500, 50_000))
+    parser.add_argument("--posts", type=int, default=sized(300, 100_000))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = gallery(asked.images, asked.clusters, Path(folder))

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from quality import load
 
 from imagestrata import (
@@ -129,7 +129,7 @@ def measures(clustering: Clustering, classes: pd.Series) -> pd.Series:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=sized(1, 1, 3))
     parser.add_argument("--only")
     parser.add_argument("--dry", action="store_true", help="print, and write no result")
     options = parser.parse_args()

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -52,7 +52,7 @@ ACTIONS = """async (repeats) => {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=sized(200, 2_000))
     n = parser.parse_args().images
     rows, notes = [], []
     for clusters in (1, 100):

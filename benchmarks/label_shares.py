@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata.labels.cells import Cells
 from imagestrata.labels.estimate import limits_of_mean, machine_mean, mean_of, plan_of, tune
@@ -36,7 +36,7 @@ CLUSTER_BIAS = 0.8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=1000)
+    parser.add_argument("--corpora", type=int, default=sized(3, 300, 1_000))
     n = parser.parse_args().corpora
     rows = []
     for share, by_cluster in ((0.3, False), (0.08, False), (0.3, True)):
@@ -60,6 +60,7 @@ def main() -> None:
     write_result(
         "label_shares",
         rows,
+        simulations=n,
         title="Intervals of label_shares()",
         notes=[
             f"{n:,} simulated corpora per row. Percent of 95% intervals that hold the true share "

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from quality import load
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +31,7 @@ BUDGET, FOLDS, N_CLASSES = 300, 5, 8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--draws", type=int, default=sized(3, 200, 500))
     n = parser.parse_args().draws
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
@@ -66,6 +66,7 @@ def main() -> None:
     write_result(
         "label_shares_real",
         rows,
+        simulations=n,
         title="Shares of classes of real photographs",
         notes=[
             f"{n} draws of {BUDGET} of {len(images):,} photographs "

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from quality import load
 
 from imagestrata import Embeddings, cluster_images, draw_demo_corpus, embed_images, sample_images
@@ -47,8 +47,8 @@ class Work(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=6)
-    parser.add_argument("--coders", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=sized(1, 6))
+    parser.add_argument("--coders", type=int, default=sized(2, 50))
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:

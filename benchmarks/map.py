@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import Embeddings, cluster_images, image_gallery
 
@@ -70,7 +70,7 @@ FRAMES = """async (n) => {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--images", type=int, default=sized(300, 20_000))
     n = parser.parse_args().images
     with tempfile.TemporaryDirectory() as folder:
         found = frames(gallery(n, Path(folder)), n)

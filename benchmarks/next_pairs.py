@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from pairs import CLUSTERINGS, SHOWN, exact_values, of_intervals
 from quality import load
 
@@ -33,7 +33,7 @@ FIRST, NEXT, MOST, WIDTH = 154, 100, 554, 0.2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=200)
+    parser.add_argument("--sets", type=int, default=sized(3, 200))
     n_sets = parser.parse_args().sets
     with tempfile.TemporaryDirectory() as folder:
         classes, embeddings = load(Path(folder), "efficientnet_lite0")
@@ -56,6 +56,7 @@ def main() -> None:
     write_result(
         "next_pairs",
         rows,
+        simulations=n_sets,
         title="How many judged pairs do rounds need?",
         notes=[
             f"{n_sets} simulated validations of each clustering of {len(images)} photographs of "

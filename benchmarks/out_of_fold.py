@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import (
     Embeddings,
@@ -46,7 +46,7 @@ TASKS: dict[str, tuple[dict[str, Any], int, int, int]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--draws", type=int, default=sized(1, 5, 10))
     draws = parser.parse_args().draws
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as place:

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 import torch
 from clustering import generate
-from machine import write_result
+from machine import sized, write_result
 from numpy.typing import NDArray
 from PIL import Image
 from road import FOLDER, draw_photographs
@@ -56,12 +56,12 @@ Row = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--files", type=int, default=5000)
-    parser.add_argument("--embedded", type=int, default=384)
-    parser.add_argument("--vectors", type=int, default=100_000)
-    parser.add_argument("--silhouettes", type=int, default=20_000)
-    parser.add_argument("--dense", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--files", type=int, default=sized(50, 2_000, 5_000))
+    parser.add_argument("--embedded", type=int, default=sized(16, 384))
+    parser.add_argument("--vectors", type=int, default=sized(2_000, 100_000))
+    parser.add_argument("--silhouettes", type=int, default=sized(1_000, 20_000))
+    parser.add_argument("--dense", type=int, default=sized(500, 5_000))
+    parser.add_argument("--rounds", type=int, default=sized(1, 3))
     parser.add_argument("--only", nargs="+", choices=STEPS, default=list(STEPS))
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)

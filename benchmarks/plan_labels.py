@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from label_shares import MACHINES, cells, corpus, draw, estimates
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import plan_labels
 
@@ -24,7 +24,7 @@ WIDTH, PILOT = 0.06, 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=300)
+    parser.add_argument("--corpora", type=int, default=sized(3, 200, 300))
     n = parser.parse_args().corpora
     rows = []
     for machine in MACHINES:
@@ -46,6 +46,7 @@ def main() -> None:
     write_result(
         "plan_labels",
         rows,
+        simulations=n,
         title=f"Plans for an interval of width {WIDTH}",
         notes=[
             f"{n} simulated corpora per row of about 3,300 images in 50 clusters; a pilot of "

@@ -2,9 +2,10 @@
 # by few, uneven and bursty authors; and how long a million posts take. Run it in the root of the
 # repository:  Rscript benchmarks/prevalence.R [corpora]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_corpora <- as.integer(c(commandArgs(TRUE), 1000)[1])
+n_corpora <- asked(sized(3, 300, 1000))
 
 # The shares of six topics in two parties, the last of them the residual.
 shares <- list(
@@ -64,11 +65,9 @@ coverage_of <- function(scenario) {
   gaps <- plain_tibble(quiet(topic_gaps(posts, by = c(party, corpus), adjust = "none")))
   of_a <- posts[posts$party == "A", ]
   halves <- plain_tibble(quiet(topic_gaps(of_a, by = c(half, corpus), adjust = "none")))
-  found <- list()
-  for (topic in 1:5) {
+  rows <- lapply(1:5, function(topic) {
     truth <- shares$A[topic]
     mine <- prevalence[prevalence$cluster == topic & prevalence$party == "A", ]
-    found[[paste("share", truth)]] <- covers(mine, truth)
     # survey's standard error with the t distribution, on the logit scale as well.
     p <- mine$estimate
     width <- stats::qt(0.975, mine$n_authors - 1) * mine$std.error / (p * (1 - p))
@@ -76,18 +75,21 @@ coverage_of <- function(scenario) {
       conf.low = stats::plogis(stats::qlogis(p) - width),
       conf.high = stats::plogis(stats::qlogis(p) + width)
     )
-    found[[paste("survey", truth)]] <- covers(naive[p > 0 & p < 1, ], truth)
-    found[[paste("zero", truth)]] <- 100 * mean(p == 0)
-    of_topic <- gaps[gaps$cluster == topic, ]
     gap <- shares$A[topic] - shares$B[topic]
-    found[[paste("gap", gap, "of", truth)]] <- covers(of_topic, gap)
-    found[[paste("halves", truth)]] <- covers(halves[halves$cluster == topic, ], 0)
-  }
-  cbind(scenario, as.data.frame(found, check.names = FALSE, optional = TRUE), row.names = NULL)
+    tibble::tibble(
+      share = truth, covers = covers(mine, truth),
+      `survey covers` = covers(naive[p > 0 & p < 1, ], truth),
+      `no post shows it` = 100 * mean(p == 0),
+      gap = gap, `gap covers` = covers(gaps[gaps$cluster == topic, ], gap),
+      `gap of periods covers` = covers(halves[halves$cluster == topic, ], 0)
+    )
+  })
+  rows <- do.call(rbind, rows)
+  cbind(scenario[rep(1, nrow(rows)), ], rows, row.names = NULL)
 }
 
 # Seconds for a million posts of 5,000 authors, 300 topics, 2 parties and 12 months.
-time_it <- function(n = 1e6) {
+time_it <- function(n) {
   author <- sample(5000, n, TRUE, prob = stats::rlnorm(5000))
   posts <- tibble::tibble(
     post_id = seq_len(n), image_id = seq_len(n), author = author,
@@ -95,50 +97,35 @@ time_it <- function(n = 1e6) {
     time = as.POSIXct("2024-01-01", tz = "UTC") + stats::runif(n, 0, 365.9 * 86400)
   )
   seconds <- function(code) round(system.time(code)[["elapsed"]], 1)
-  c(
-    prevalence = seconds(topic_prevalence(posts, by = c(party, month))),
-    gaps_of_parties = seconds(topic_gaps(posts, by = c(party, month))),
-    gaps_of_months = seconds(topic_gaps(posts, by = c(month, party)))
+  tibble::tribble(
+    ~what, ~seconds,
+    "topic_prevalence() of a million posts", seconds(topic_prevalence(posts, by = c(party, month))),
+    "topic_gaps() of parties", seconds(topic_gaps(posts, by = c(party, month))),
+    "topic_gaps() of months", seconds(topic_gaps(posts, by = c(month, party)))
   )
 }
 
 set.seed(20260729)
-table <- do.call(rbind, lapply(seq_len(nrow(scenarios)), \(i) coverage_of(scenarios[i, ])))
-seconds <- time_it()
-folder <- file.path("benchmarks", "results")
-jsonlite::write_json(
-  list(corpora = n_corpora, coverage = table, seconds = as.list(seconds)),
-  file.path(folder, "prevalence.json"),
-  auto_unbox = TRUE, pretty = TRUE, digits = 2
-)
-
-shown <- function(table, what) {
-  columns <- grep(paste0("^", what, " "), names(table), value = TRUE)
-  values <- lapply(table[columns], sprintf, fmt = "%.1f")
-  names(values) <- sub(paste0("^", what, " "), "", columns)
-  cbind(
-    authors = as.character(table$authors), posts = table$posts, `favour topics` = table$favour,
-    burst = as.character(table$burst),
-    as.data.frame(values, check.names = FALSE)
-  )
-}
-titles <- c(
-  share = "Shares", survey = "Shares, by survey's standard error and authors minus one",
-  zero = "Corpora in which no post shows the topic", gap = "Gaps between parties",
-  halves = "Gaps between two periods (of 0) with the same authors"
-)
-lines <- c(
-  paste(
-    format(n_corpora, big.mark = ","), "simulated corpora per row; percent of 95% intervals that",
-    "hold the truth."
-  ),
-  unlist(lapply(names(titles), \(what) {
-    c("", titles[[what]], "", knitr::kable(shown(table, what), row.names = FALSE))
-  })),
-  "",
-  paste0(
-    "A million posts, 300 topics, 2 parties, 12 months: ",
-    paste(gsub("_", " ", names(seconds)), seconds, "s", collapse = ", "), "."
+rows <- do.call(rbind, lapply(seq_len(nrow(scenarios)), \(i) coverage_of(scenarios[i, ])))
+write_result(
+  "prevalence", rows,
+  title = "How often 95% intervals of shares of topics hold the truth", simulations = n_corpora,
+  digits = 1,
+  notes = c(
+    paste(
+      format(n_corpora, big.mark = ","), "simulated corpora per scenario; percent of 95% intervals",
+      "that hold the truth. posts: how they are distributed over authors; favour: how much authors",
+      "favour topics; burst: posts of the same topic in a row."
+    ),
+    paste(
+      "survey covers: survey's standard error with a t distribution, authors minus one, on the",
+      "logit scale. no post shows it: percent of the corpora. gap: between parties; gap of periods:",
+      "between two periods (of 0) with the same authors."
+    )
   )
 )
-writeLines(lines, file.path(folder, "prevalence.md"))
+write_result(
+  "prevalence_seconds", time_it(sized(1e4, 1e6)),
+  title = "Shares of topics in a million posts",
+  notes = "300 topics, 5,000 authors, 2 parties, 12 months."
+)

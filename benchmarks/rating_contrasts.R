@@ -2,9 +2,10 @@
 # intervals hold the truth, in simulated surveys. Run it in the root of the repository:
 # Rscript benchmarks/rating_contrasts.R [surveys per scenario]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_surveys <- as.integer(c(commandArgs(TRUE), 100)[1])
+n_surveys <- asked(sized(3, 100, 400))
 n_clusters <- 60
 size <- 20
 
@@ -124,7 +125,7 @@ run_scenario <- function(i) {
 
 # Three ways to use the weights of respondents, for one group: divided within images, divided within
 # clusters, and as a product.
-compare_weights <- function(people, times = 2000) {
+compare_weights <- function(people, times) {
   errors <- replicate(times, {
     sizes <- sample(c(1, 2, 4, 5, 5, 5, 5), n_clusters, TRUE)
     cluster <- rep(seq_len(n_clusters), sizes)
@@ -151,45 +152,38 @@ compare_weights <- function(people, times = 2000) {
   )
 }
 
+n_weighted <- sized(20, 2000)
 set.seed(1)
-ways <- dplyr::bind_rows(lapply(c(28, 90, 270), compare_weights))
+ways <- dplyr::bind_rows(lapply(c(28, 90, 270), compare_weights, n_weighted))
 found <- dplyr::bind_rows(lapply(seq_len(nrow(scenarios)), run_scenario))
 
 # ---- Tables -----------------------------------------------------------------------------
 
-ways <- tidyr::pivot_wider(
-  dplyr::transmute(ways, respondents, weights, cell = sprintf("%.2f (%.2f)", bias, rmse)),
-  names_from = weights, values_from = cell
-)
-names(ways) <- c(
-  "respondents", "no weights", "divided within images", "divided within clusters", "product (ours)"
-)
+ways$weights <- c(
+  none = "no weights", image = "divided within images", cluster = "divided within clusters",
+  product = "product (ours)"
+)[ways$weights]
 table <- tidyr::pivot_wider(
   dplyr::mutate(
     found, cell = sprintf("%.1f%% (%.2f)", 100 * covered, ratio), bias = sprintf("%.3f", bias)
   )[c("scenario", "estimate", "bias", "variance", "cell")],
   names_from = variance, values_from = cell
 )
-chance <- 100 * (0.95 + c(-1, 1) * 1.96 * sqrt(0.95 * 0.05 / n_surveys))
-text <- c(
-  "# Weights of respondents, trends and changes of gaps", "",
-  "Made by `benchmarks/rating_contrasts.R`.", "",
-  "## Three ways to use respondents' weights", "",
-  paste(
-    "2,000 simulated surveys in each row: 60 clusters with one to five sampled images, eight",
-    "images per respondent; people who feel less are more likely to take part. Bias, and in",
-    "brackets the root mean squared error."
-  ), "",
-  knitr::kable(ways, format = "pipe"), "",
-  "## Coverage", "",
-  paste0(
-    n_surveys, " simulated surveys per scenario, each with a corpus of its own (60 clusters of 20 ",
-    "images, six of each sampled, three groups of respondents, eight images each). Coverage of ",
-    "95% intervals; in brackets, the mean standard error as a multiple of the true one. By ",
-    "chance, a ", sprintf("true coverage of 95%% gives %.1f to %.1f%%.", chance[1], chance[2])
-  ), "",
-  knitr::kable(table, format = "pipe")
+write_result(
+  "rating_weights", ways,
+  title = "Three ways to use respondents' weights", digits = 2,
+  notes = paste(
+    format(n_weighted, big.mark = ","), "simulated surveys in each row: 60 clusters with one to",
+    "five sampled images, eight images per respondent; people who feel less are more likely to",
+    "take part. Bias and root mean squared error."
+  )
 )
-folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
-writeLines(text, file.path(folder, "rating_contrasts.md"))
-utils::write.csv(found, file.path(folder, "rating_contrasts.csv"), row.names = FALSE)
+write_result(
+  "rating_contrasts", found,
+  shown = table, title = "Trends and changes of gaps", simulations = n_surveys,
+  notes = paste(
+    n_surveys, "simulated surveys per scenario, each with a corpus of its own (60 clusters of 20",
+    "images, six of each sampled, three groups of respondents, eight images each). Coverage of",
+    "95% intervals; in brackets, the mean standard error as a multiple of the true one."
+  )
+)

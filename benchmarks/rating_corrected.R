@@ -2,9 +2,10 @@
 # are, in simulated corpora. Run it in the root of the repository:
 # Rscript benchmarks/rating_corrected.R [corpora]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_corpora <- as.integer(c(commandArgs(TRUE), 500)[1])
+n_corpora <- asked(sized(4, 100, 500))
 sizes <- c(rep(20, 8), rep(60, 8), rep(150, 6), 300, 400)
 cluster <- rep(seq_along(sizes), sizes)
 n_images <- length(cluster)
@@ -132,30 +133,27 @@ shown <- tibble::tibble(
 place <- match(shown$of, c("mean", "gap", "mean of a cluster"))
 shown <- shown[order(place, shown$weight, shown$raters, shown$machine), ]
 digits <- c(0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 2, 2)
-text <- c(
-  "# Intervals of corrected means and gaps of ratings", "",
-  knitr::kable(shown, format = "pipe", digits = digits), "",
-  paste0(
-    "- ", format(n_corpora, big.mark = ","), " simulated corpora of ",
-    format(n_images, big.mark = ","), " images in ", length(sizes),
-    " clusters, of which five images each are rated by one or three people of two groups, each of ",
-    "whom rates eight images. Percent of 95% intervals that hold the truth. Means of single ",
-    "clusters are those of 50 corpora."
-  ),
-  paste(
-    "- The good machine is wrong by a shift, which differs between clusters and groups, and by 0.5",
-    "for each image (a standard deviation), where images of a cluster differ by 1; the useless one",
-    "draws numbers. Means use the predictions for the group, gaps those for each."
-  ),
-  paste(
-    "- Error / spread: the mean standard error of corrected estimates divided by their standard",
-    "deviation. Width and spread: the median width of the corrected intervals, and the standard",
-    "deviation of the estimates, divided by those of the sample."
-  ),
-  "",
-  paste0("Measured once with R ", getRversion(), " on one core: `benchmarks/rating_corrected.R`.")
+write_result(
+  "rating_corrected", shown,
+  title = "Intervals of corrected means and gaps of ratings", digits = digits,
+  simulations = n_corpora,
+  notes = c(
+    paste0(
+      format(n_corpora, big.mark = ","), " simulated corpora of ",
+      format(n_images, big.mark = ","), " images in ", length(sizes),
+      " clusters, of which five images each are rated by one or three people of two groups, each ",
+      "of whom rates eight images. Percent of 95% intervals that hold the truth. Means of single ",
+      "clusters are those of ", min(50, n_corpora), " corpora."
+    ),
+    paste(
+      "The good machine is wrong by a shift, which differs between clusters and groups, and by 0.5",
+      "for each image (a standard deviation), where images of a cluster differ by 1; the useless",
+      "one draws numbers. Means use the predictions for the group, gaps those for each."
+    ),
+    paste(
+      "Error / spread: the mean standard error of corrected estimates divided by their standard",
+      "deviation. Width and spread: the median width of the corrected intervals, and the standard",
+      "deviation of the estimates, divided by those of the sample."
+    )
+  )
 )
-folder <- file.path("benchmarks", "results")
-writeLines(text, file.path(folder, "rating_corrected.md"))
-jsonlite::write_json(shown, file.path(folder, "rating_corrected.json"), pretty = TRUE, digits = 4)
-writeLines(text)

@@ -1,9 +1,10 @@
 # How often 95% intervals of rating_model() hold the truth, in simulated studies.
 # Run it in the root of the repository:  Rscript benchmarks/rating_model.R [studies]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_studies <- as.integer(c(commandArgs(TRUE), 500)[1])
+n_studies <- asked(sized(3, 100, 500))
 set.seed(1)
 
 # 80 clusters, of which one, three or five images are sampled. Images of a cluster differ, the gap
@@ -72,7 +73,7 @@ measure <- function(i) {
   tibble::tibble(setting[rep(1, nrow(table)), 3:1], table)
 }
 
-as_text <- function(table) {
+as_wide <- function(table) {
   table$cell <- sprintf("%.1f%% (%.2f)", 100 * table$coverage, table$ratio)
   wide <- tidyr::pivot_wider(
     table[c("people", "raters", "sd", "variance", "term", "cell")],
@@ -80,22 +81,24 @@ as_text <- function(table) {
   )
   wide <- wide[c("people", "raters", "sd", "variance", names(truth))]
   names(wide)[1:3] <- c("respondents a group", "raters an image", "sd of respondents")
-  knitr::kable(wide, "pipe")
+  wide
 }
 
 results <- dplyr::bind_rows(lapply(seq_len(nrow(settings)), measure))
-margin <- 100 * 1.96 * sqrt(0.95 * 0.05 / n_studies)
-writeLines(c(
-  "# How often 95% intervals of models of ratings hold the truth", "",
-  paste0(
+rows <- dplyr::transmute(
+  results, `respondents a group` = .data$people, `raters an image` = .data$raters,
+  `sd of respondents` = .data$sd, .data$variance, .data$term, covers = 100 * .data$coverage,
+  `error / spread` = .data$ratio
+)
+write_result(
+  "rating_model", rows,
+  shown = as_wide(results), simulations = n_studies,
+  title = "How often 95% intervals of models of ratings hold the truth",
+  notes = paste0(
     n_studies, " simulated studies a row: 80 clusters, 240 sampled images (one, three or five of ",
     "a cluster), two groups; every image is rated by one or three respondents of each group. The ",
     "model is `~ group * ideology + age` with `weight = \"cluster\"`; ideology and age differ ",
     "between respondents and go with the group. In brackets: the mean standard error as a ",
     "multiple of the true one."
-  ), "", as_text(results), "",
-  sprintf(
-    "With so many studies, chance alone makes %.1f to %.1f%% of a true coverage of 95%%.",
-    95 - margin, 95 + margin
   )
-), "benchmarks/results/rating_model.md")
+)

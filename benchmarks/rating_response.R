@@ -2,9 +2,10 @@
 # with response weights, and if everybody had answered. Run it in the root of the repository:
 # Rscript benchmarks/rating_response.R [surveys]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_surveys <- as.integer(c(commandArgs(TRUE), 300)[1])
+n_surveys <- asked(sized(3, 60, 300))
 n_clusters <- 40
 truth <- c(D = 5, R = 4.5)
 
@@ -81,28 +82,24 @@ table <- results |>
     holds = 100 * mean(.data$conf.low <= .data$truth & .data$truth <= .data$conf.high),
     .groups = "drop"
   )
-text <- c(
-  "# Means and gaps if answers are missing", "",
-  knitr::kable(table, format = "pipe", digits = c(0, 0, 0, 0, 2, 2, 2, 1)), "",
-  paste0(
-    "- ", n_surveys, " simulated surveys per setting: ", n_clusters, " clusters with the given ",
-    "number of images, each assigned to the given number of people of two groups, who were asked ",
-    "to rate ",
-    "eight images. ", round(100 * mean(results$rate)), "% of what was asked for was rated. ",
-    "Percent of 95% intervals that hold the truth."
-  ),
-  paste(
-    "- Whether an image is rated depends on a covariate x of the respondent, more in group D, on",
-    "which ratings depend as well, and on the mean of the cluster. Weights are those of",
-    "`response_weights(~ group * x)`; clusters are not in the formula."
-  ),
-  paste(
-    "- Error / spread: the mean standard error divided by the standard deviation of the estimates."
-  ),
-  "",
-  paste0("Measured once with R ", getRversion(), " on one core: `benchmarks/rating_response.R`.")
+write_result(
+  "rating_response", table,
+  title = "Means and gaps if answers are missing", digits = c(0, 0, 0, 0, 2, 2, 2, 1),
+  simulations = n_surveys,
+  notes = c(
+    paste0(
+      n_surveys, " simulated surveys per setting: ", n_clusters, " clusters with the given ",
+      "number of images, each assigned to the given number of people of two groups, who were ",
+      "asked to rate eight images. ", round(100 * mean(results$rate)),
+      "% of what was asked for was rated. Percent of 95% intervals that hold the truth."
+    ),
+    paste(
+      "Whether an image is rated depends on a covariate x of the respondent, more in group D, on",
+      "which ratings depend as well, and on the mean of the cluster. Weights are those of",
+      "`response_weights(~ group * x)`; clusters are not in the formula."
+    ),
+    paste(
+      "Error / spread: the mean standard error divided by the standard deviation of the estimates."
+    )
+  )
 )
-folder <- file.path("benchmarks", "results")
-writeLines(text, file.path(folder, "rating_response.md"))
-jsonlite::write_json(table, file.path(folder, "rating_response.json"), pretty = TRUE, digits = 4)
-writeLines(text)

@@ -1,9 +1,10 @@
 # One rated image in each cluster: how often 95% intervals of means and gaps hold the truth. Run it
 # in the root of the repository: Rscript benchmarks/rating_single.R [surveys per scenario]
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_surveys <- as.integer(c(commandArgs(TRUE), 1000)[1])
+n_surveys <- asked(sized(6, 200, 1000))
 n_models <- ceiling(n_surveys / 3)
 n_clusters <- 60
 
@@ -120,31 +121,26 @@ wide <- table |>
     id_cols = c("clusters", "raters", "weight", "of"),
     names_from = "variance", values_from = "cell", values_fill = ""
   )
-chance <- function(n) {
-  paste(sprintf("%.1f", 95 + c(-196, 196) * sqrt(0.95 * 0.05 / n)), collapse = " to ")
-}
-text <- c(
-  "# One rated image in each cluster", "",
-  knitr::kable(wide[c(1:4, 6, 5)], format = "pipe"), "",
-  paste0(
-    "- ", n_surveys, " simulated surveys per setting (", n_models, " of models): ", n_clusters,
-    " clusters of different sizes with one rated image each, rated by the given number of people ",
-    "in each of two groups, who rate eight images each. Clusters differ by the standard deviation ",
-    "0, 0.9 or 1.2 and images within them by 1.25, 0.9 or 0.6; people by 0.8, and the rest is 1.5."
-  ),
-  paste0(
-    "- Percent of 95% intervals that hold the truth, and in brackets the mean standard error as a ",
-    "multiple of the true one. A true coverage of 95% gives ", chance(n_surveys), "% by chance (",
-    chance(n_models), "% for models)."
-  ),
-  paste(
-    "- Two-way errors compare single images across clusters, except in the last setting, where",
-    "they have the average of the clusters with two images."
-  ),
-  "- Respondents alone do not know that other images could have been drawn.",
-  "", paste0("Measured once with R ", getRversion(), " on one core: `benchmarks/rating_single.R`.")
+write_result(
+  "rating_single", table,
+  shown = wide[c(1:4, 6, 5)], title = "One rated image in each cluster", simulations = n_surveys,
+  notes = c(
+    paste0(
+      n_surveys, " simulated surveys per setting (", n_models, " of models): ", n_clusters,
+      " clusters of different sizes with one rated image each, rated by the given number of ",
+      "people in each of two groups, who rate eight images each. Clusters differ by the standard ",
+      "deviation 0, 0.9 or 1.2 and images within them by 1.25, 0.9 or 0.6; people by 0.8, and the ",
+      "rest is 1.5."
+    ),
+    paste0(
+      "Percent of 95% intervals that hold the truth, and in brackets the mean standard error as a ",
+      "multiple of the true one."
+    ),
+    paste(
+      "Two-way errors compare single images across clusters, except in the last setting, where",
+      "they have the average of the clusters with two images."
+    ),
+    "Respondents alone do not know that other images could have been drawn.",
+    paste0("For models: ", chance(n_models), ".")
+  )
 )
-folder <- file.path("benchmarks", "results")
-writeLines(text, file.path(folder, "rating_single.md"))
-jsonlite::write_json(table, file.path(folder, "rating_single.json"), pretty = TRUE, digits = 4)
-writeLines(text)

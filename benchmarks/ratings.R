@@ -1,10 +1,11 @@
 # How long a million ratings take. Run it in the root of the repository:
 # Rscript benchmarks/ratings.R
 
+source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
 set.seed(1)
-people <- 12500
+people <- sized(125, 12500)
 drawn <- simulated_sample[as.vector(replicate(people, sample(nrow(simulated_sample), 8))), ]
 respondent <- rep(sprintf("r%05d", seq_len(people)), each = 8)
 rows <- rep(seq_along(respondent), each = 10)
@@ -15,7 +16,7 @@ ratings <- tibble::tibble(
   item = rep(emotion_items$item, length(respondent)),
   rating = sample(0:10, length(rows), replace = TRUE)
 )
-stopifnot(nrow(ratings) == 1e6)
+stopifnot(nrow(ratings) == 80 * people)
 
 seconds <- function(code) {
   gc()
@@ -32,13 +33,11 @@ table <- tibble::tribble(
   "`rating_gaps(by = c(group, cluster))`", seconds(rating_gaps(joined, by = c(group, cluster))),
   "`rating_reliability()`", seconds(rating_reliability(joined))
 )
-text <- c(
-  "# A million ratings", "",
-  "Ten items, 12,500 respondents of two groups, eight images each. Wanted: less than 10 seconds.",
-  "", knitr::kable(table, format = "pipe", digits = 1), "",
-  paste0("Measured once with R ", getRversion(), " on one core.")
+write_result(
+  "ratings", table,
+  title = "A million ratings", digits = 1,
+  notes = paste(
+    "Ten items,", format(people, big.mark = ","), "respondents of two groups, eight images each.",
+    "Wanted: less than 10 seconds."
+  )
 )
-folder <- file.path("benchmarks", "results")
-writeLines(text, file.path(folder, "ratings.md"))
-jsonlite::write_json(table, file.path(folder, "ratings.json"), pretty = TRUE)
-writeLines(text)

@@ -23,7 +23,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image, ImageDraw, ImageFont
 
 from imagestrata import read_text, scan_images
@@ -104,8 +104,8 @@ ACCENTED = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=16)
-    parser.add_argument("--photographs", type=int, default=300)
+    parser.add_argument("--images", type=int, default=sized(1, 16))
+    parser.add_argument("--photographs", type=int, default=sized(5, 300))
     parser.add_argument("--seed", default="b", help="of the drawings; settings were chosen with a")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

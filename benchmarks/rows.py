@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 
 from imagestrata import (
@@ -386,7 +386,7 @@ def _size(path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=sized(2_000, 1_000_000))
     parser.add_argument("--steps", nargs="*", choices=STEPS, default=[*STEPS])
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -23,7 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from machine import write_result
+from machine import sized, write_result
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import adjusted_rand_score
@@ -42,7 +42,7 @@ SHARE = 0.2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=1_000_000)
+    parser.add_argument("--images", type=int, default=sized(5_000, 1_000_000))
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--folder", type=Path, default=Path("build/scale"))
     parser.add_argument("--one", nargs=2, metavar=("FILE", "SILHOUETTE"), help=argparse.SUPPRESS)

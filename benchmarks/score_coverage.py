@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import agreement
 from imagestrata.finetune.scores import (
@@ -41,13 +41,14 @@ SETS = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--samples", type=int, default=sized(10, 200, 1_000))
     n = parser.parse_args().samples
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(0)
     write_result(
         "score_coverage",
         [*scores(n, rng)],
+        simulations=n,
         title="Do the intervals of scores of several labels hold the truth?",
         notes=[
             f"score_table(), overall measures; {n} samples each; nominal coverage 95%.",
@@ -60,6 +61,7 @@ def main() -> None:
     write_result(
         "agreement_coverage",
         [*agreements(n, rng)],
+        simulations=n,
         title="Do the intervals of agreement() hold the truth?",
         notes=[
             f"{n} samples each; nominal coverage 95%. Measures of all annotators.",
@@ -71,6 +73,7 @@ def main() -> None:
     write_result(
         "sets_coverage",
         [*sets(4 * n, rng)],
+        simulations=4 * n,
         title="Do the intervals of matching and intruder tests hold the truth?",
         notes=[
             f"Share of all clusters together; {SETS} sets of each, one annotator; {4 * n} samples "

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import score_labels
 
@@ -89,7 +89,7 @@ def one(per: int, right: tuple[float, float], seed: int) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=1000)
+    parser.add_argument("--corpora", type=int, default=sized(3, 300, 1_000))
     n = parser.parse_args().corpora
     warnings.simplefilter("ignore")
     rows = []
@@ -104,6 +104,7 @@ def main() -> None:
     write_result(
         "score_labels",
         rows,
+        simulations=n,
         title="How often do intervals of score_labels() contain the truth?",
         notes=[
             f"{n} corpora per row, {LABELLED} labelled images of about {IMAGES}, two subgroups; "

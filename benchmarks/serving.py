@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from PIL import Image
 
 from imagestrata import export_answers, export_packets, serve_forms
@@ -188,9 +188,9 @@ async def run(folder: Path, seconds: float, n_raters: int, n_kills: int) -> Stud
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--raters", type=int, default=200)
-    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=sized(8, 180, 600))
+    parser.add_argument("--raters", type=int, default=sized(10, 200))
+    parser.add_argument("--kills", type=int, default=sized(1, 3))
     parser.add_argument("--note", default="", help="how busy the machine was")
     arguments = parser.parse_args()
     load = [os.getloadavg()[0]]

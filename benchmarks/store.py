@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 
 from imagestrata import Embeddings
 from imagestrata.embeddings import mapped
@@ -37,7 +37,7 @@ PULSE = 0.02
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=sized(2_000, 1_000_000))
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--keep", type=Path, help="write the vectors there, and leave them")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)

@@ -3,6 +3,7 @@
 #
 #   Rscript benchmarks/topic_model.R
 
+source("benchmarks/machine.R")
 suppressMessages(pkgload::load_all(quiet = TRUE))
 
 posts_of <- function(n, n_authors, n_topics = 300) {
@@ -26,29 +27,43 @@ measure <- function(n, n_authors, formula, variance = "CR2") {
     model <- suppressWarnings(topic_model(linked, formula, variance = variance))
   })
   effects <- system.time(tidy(model, "effects"))
-  cat(sprintf(
-    "%9d posts, %6d authors, %6d cells, %d coefficients, %d topics, %s: %.0f s; effects %.0f s\n",
-    n, n_authors, length(model$n), ncol(model$z), nrow(model$topics), variance,
-    seconds[["user.self"]], effects[["user.self"]]
-  ))
-  invisible(linked)
+  tibble::tibble(
+    posts = n, authors = n_authors, variance = variance, cells = length(model$n),
+    coefficients = ncol(model$z), topics = nrow(model$topics),
+    seconds = seconds[["user.self"]], `seconds, effects` = effects[["user.self"]]
+  )
 }
 
-by_month <- ~ party * s(month, df = 6) + followers
-by_day <- ~ party * s(time, df = 6) + followers
-measure(1e5, 1000, by_month)
-measure(1e5, 1000, by_day)
-if ("full" %in% commandArgs(TRUE)) {
-  measure(1e6, 10000, by_month)
-  measure(1e6, 10000, by_month, "sandwich")
-  # The usual way, for five topics.
-  linked <- posts_of(1e5, 1000)
+# The usual way, seconds a topic.
+measure_glm <- function(n, n_authors, n_topics = 5) {
+  linked <- posts_of(n, n_authors)
   linked$day <- as.numeric(linked$time)
-  seconds <- system.time(for (topic in 1:5) {
+  seconds <- system.time(for (topic in seq_len(n_topics)) {
     fit <- stats::glm(
       cluster == topic ~ party * splines::ns(day, 6) + followers, stats::binomial, linked
     )
     sandwich::vcovCL(fit, ~author)
   })
-  cat(sprintf("glm() and vcovCL(), 100000 posts: %.1f s a topic\n", seconds[["user.self"]] / 5))
+  seconds[["user.self"]] / n_topics
 }
+
+by_month <- ~ party * s(month, df = 6) + followers
+by_day <- ~ party * s(time, df = 6) + followers
+n <- sized(5e3, 1e5, 1e6)
+rows <- rbind(
+  data.frame(time = "month", measure(n, n / 100, by_month), check.names = FALSE),
+  data.frame(time = "day", measure(n, n / 100, by_day), check.names = FALSE),
+  data.frame(time = "month", measure(n, n / 100, by_month, "sandwich"), check.names = FALSE)
+)
+few <- sized(5e3, 1e5)
+write_result(
+  "topic_model", rows,
+  title = "Speed of topic_model()", digits = 1,
+  notes = c(
+    "Seconds of one core; formula: party * s(time, df = 6) + followers.",
+    sprintf(
+      "glm() and vcovCL(), %s posts: %.1f s a topic.", format(few, big.mark = ","),
+      measure_glm(few, few / 100)
+    )
+  )
+)

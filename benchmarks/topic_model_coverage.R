@@ -4,9 +4,10 @@
 #
 #   Rscript benchmarks/topic_model_coverage.R [number of corpora]
 
+source("benchmarks/machine.R")
 suppressMessages(pkgload::load_all(quiet = TRUE))
 
-n_corpora <- c(as.integer(commandArgs(TRUE)), 400L)[1]
+n_corpora <- asked(sized(3, 100, 400))
 
 settings <- tibble::tribble(
   ~authors, ~in_b, ~unevenness, ~spread, ~rate, ~burst,
@@ -82,18 +83,16 @@ rows <- lapply(seq_len(nrow(settings)), function(i) {
   )
 })
 table <- dplyr::bind_rows(rows)
-percent <- function(x) sprintf("%.1f", 100 * x)
-text <- c(
-  "# Coverage of the intervals of topic_model()", "",
-  paste0(
-    "Share of ", n_corpora, " simulated corpora in which a 95% interval covers the truth, in ",
-    "percent, with a standard error of about 1. Authors have 40 posts on average; `unevenness` is ",
-    "the squared coefficient of variation of their numbers. `spread` and `burst` are the standard ",
-    "deviations of effects of authors and of their months, in log odds; `rate` is the log odds of ",
-    "the topic. Party and followers belong to authors, time to posts."
-  ), "",
-  knitr::kable(dplyr::mutate(table, dplyr::across("party":"effect of party", percent)), "pipe")
+share <- c("party", "followers", "time", "effect of party")
+table[share] <- 100 * table[share]
+write_result(
+  "topic_model_coverage", table,
+  title = "Coverage of the intervals of topic_model()", digits = 1, simulations = n_corpora,
+  notes = paste0(
+    "Percent of ", n_corpora, " simulated corpora in which a 95% interval covers the truth. ",
+    "Authors have 40 posts on average; `unevenness` is the squared coefficient of variation of ",
+    "their numbers. `spread` and `burst` are the standard deviations of effects of authors and of ",
+    "their months, in log odds; `rate` is the log odds of the topic. Party and followers belong to ",
+    "authors, time to posts."
+  )
 )
-folder <- Sys.getenv("IMAGESTRATA_RESULTS", file.path("benchmarks", "results"))
-writeLines(text, file.path(folder, "topic_model_coverage.md"))
-writeLines(text)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from pairs import CLUSTERINGS
 from quality import load
 
@@ -27,7 +27,7 @@ TIMES = (1.5, 2.0, 3.0)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=int, default=200_000)
+    parser.add_argument("--questions", type=int, default=sized(2_000, 200_000))
     n_questions = parser.parse_args().questions
     with tempfile.TemporaryDirectory() as folder:
         classes, embeddings = load(Path(folder), "efficientnet_lite0")

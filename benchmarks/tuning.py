@@ -4,10 +4,10 @@ Three encoders x two steps x six thresholds, as in the paper, on the photographs
 of ``caltech101-unbalanced``: with the default rule for what leaves an iteration,
 and with the paper's (``--settings paper``). Baselines are left out on both sides.
 
-Needs a folder with the vectors as ``<encoder>.npy``, one row per image, and
-``order.csv`` with a column ``class`` in the same order; no part of the project.
+Needs ``caltech101-unbalanced.tar`` and ``mobilenet_v2_imagenet.pth`` in ``../shared/data``, which
+are no part of the project.
 
-    python benchmarks/tuning.py FOLDER [--encoders mobilenet mobilenet-l2 hog]
+    python benchmarks/tuning.py [--encoders mobilenet_v2 mobilenet_v2-l2 hog]
         [--settings default paper]
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 from machine import write_result
+from quality import load
 
 from imagestrata import Embeddings, cluster_images, tune_clusters
 from imagestrata.clustering.grid import fit_all
@@ -35,12 +37,16 @@ SETTINGS: dict[str, dict[str, Any]] = {"default": {"preset": [None]}, "paper": {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--encoders", nargs="+", default=["mobilenet", "mobilenet-l2", "hog"])
+    parser.add_argument("--encoders", nargs="+", default=["mobilenet_v2", "mobilenet_v2-l2", "hog"])
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["default"])
     arguments = parser.parse_args()
-    classes = pd.read_csv(arguments.folder / "order.csv")["class"]
-    encoders = {name: load(arguments.folder, name) for name in arguments.encoders}
+    with tempfile.TemporaryDirectory() as folder:
+        made = {
+            name: load(Path(folder), name)
+            for name in dict.fromkeys(name.removesuffix("-l2") for name in arguments.encoders)
+        }
+    (classes, _), *_ = made.values()
+    encoders = {name: scaled(name, made) for name in arguments.encoders}
     pairs = judge(encoders[arguments.encoders[0]], classes)
     rows = []
     for name in arguments.settings:
@@ -58,18 +64,19 @@ def main() -> None:
     )
 
 
-def load(folder: Path, name: str) -> Embeddings:
+def scaled(name: str, made: dict[str, tuple[pd.Series[Any], Embeddings]]) -> Embeddings:
     """Vectors by name; ``-l2`` behind it scales them to length one."""
-    matrix = np.load(folder / f"{name.removesuffix('-l2')}.npy").astype(np.float32)
-    if name.endswith("-l2"):
-        matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    return Embeddings.from_arrays(matrix)
+    _, embeddings = made[name.removesuffix("-l2")]
+    if not name.endswith("-l2"):
+        return embeddings
+    length = np.linalg.norm(embeddings.matrix, axis=1, keepdims=True)
+    return Embeddings.from_arrays(embeddings.matrix / length, embeddings.images["image_id"])
 
 
 def judge(embeddings: Embeddings, classes: pd.Series[Any]) -> pd.DataFrame:
     """Pairs judged without error, from the classes."""
     pairs = sample_pairs(embeddings)
-    of = dict(zip(embeddings.images["image_id"], classes, strict=True))
+    of = classes.to_dict()
     same = pairs["image_a"].map(of) == pairs["image_b"].map(of)
     return pairs.assign(judgement=same.astype(int))
 

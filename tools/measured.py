@@ -9,12 +9,13 @@ row that has each of the values in some column, and those of ``columns`` in thei
 ``per_cluster=1`` is 1 in "per cluster", ``per_cluster=(1, 2)`` is 1 or 2. If several rows match, or
 ``column`` is a tuple of columns, it is the array of their cells, of which ``max()``, ``min()``,
 ``mean()``, ``median()`` or ``span()`` (lowest and highest, for "94 to 96%") make figures. A mark
-may calculate: ``/ 1000``. The results decide the figure; the page decides how it is written: its
-decimals, its zero before the point, its sign.
+may calculate: ``/ 1000``. ``clustering.simulations`` is their number. The results decide the
+figure; the page decides how it is written: its decimals, its zero before the point, its sign.
 
 In a table, a mark in the head of a column holds for all numbers below, and knows ``row``: what the
-mark in the first cell of the row says, or else the text of this cell. ``<!-- not measured -->``
-stands before a number that no benchmark measures, such as a setting, among figures.
+mark in the first cell of the row says, or else the text of this cell; and ``cells``, the texts of
+all cells of the row. ``<!-- not measured -->`` stands before a number that no benchmark measures,
+such as a setting, among figures.
 
     python tools/measured.py            renews the figures of all pages
     python tools/measured.py --check    names figures that differ, and those without a mark
@@ -39,12 +40,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NUMBER = re.compile(
     r"(?<![\w.,])(?P<sign>[+-](?=[\d.]))?(?P<digits>\d[\d,]*\d|\d?)(?P<rest>\.\d+)?(?<=\d)"
 )
-MARK = re.compile(r"<!--= (.*?) -->", re.DOTALL)
+MARK = re.compile(r"<!--=(.*?)-->", re.DOTALL)
 #: What must have a mark, where figures are: 0.5, 5%, 5 times, 5 s.
 FIGURE = re.compile(r"(?<![\w.,-])(\d*\.\d+\b(?!\.)|\d+(?=( ?%| times as| m?s\b| [MG]B\b)))")
 #: What looks like a figure and is none: marked so, code, addresses, the level of an interval.
 NO_FIGURE = re.compile(
-    r"<!-- not measured -->\D*[\d.,]+|<!--.*?-->|`[^`]*`|\]\([^)]*\)|95% (?=(\w+ )?interval)",
+    r"<!--\s*not\s+measured\s*-->\D*[\d.,]+|<!--.*?-->|`[^`]*`|\]\([^)]*\)|95%\s+(?=(\w+\s)?interval)",
     re.DOTALL,
 )
 
@@ -69,7 +70,8 @@ class Result:
 
     def __init__(self, file: Path) -> None:
         self.name = file.stem
-        self.rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        self.rows, self.simulations = facts["rows"], facts.get("simulations")
 
     def __call__(self, column: str | tuple[str, ...], *values: Any, **columns: Any) -> Any:
         names = {re.sub(r"\W+", "_", name).strip("_"): name for name in self.rows[0]}
@@ -134,23 +136,28 @@ class Renewal:
         """A row of a table whose head has marks."""
         cells = line.split("|")
         mark = len(cells) > 1 and MARK.search(cells[1])
-        row = eval(mark[1], dict(self.known)) if mark else [*cells, ""][1].strip().strip("`")
+        texts = [MARK.sub("", cell).strip().strip("`") for cell in cells[1:-1]]
+        row = self.value(mark[1]) if mark else "".join(texts[:1])
         for at in range(2, len(cells)):
             if MARK.search(cells[at]):
                 cells[at] = self.marked(cells[at])
             elif at < len(columns) and columns[at] and NUMBER.search(cells[at]):
-                cells[at] = self.fill(cells[at], columns[at][1], every=True, row=row)
+                cells[at] = self.fill(cells[at], columns[at][1], every=True, row=row, cells=texts)
         return "|".join(cells)
 
     def marked(self, text: str) -> str:
         """Text with marks, each before its numbers."""
         first, *parts = MARK.split(text)
         marks = zip(parts[::2], parts[1::2], strict=True)
-        return first + "".join(f"<!--= {mark} -->{self.fill(rest, mark)}" for mark, rest in marks)
+        return first + "".join(f"<!--={mark}-->{self.fill(rest, mark)}" for mark, rest in marks)
+
+    def value(self, expression: str, **names: Any) -> Any:
+        """What an expression says, which may be in several lines."""
+        return eval(" ".join(expression.split()), {**self.known, **names})
 
     def fill(self, text: str, expression: str, *, every: bool = False, **names: Any) -> str:
         """The text, whose first numbers (``every``: all) are those of the expression."""
-        value = eval(expression, {**self.known, **names})
+        value = self.value(expression, **names)
         if isinstance(value, np.ndarray):
             raise ValueError(f"{len(value)} rows match: {expression}")
         values = value if isinstance(value, tuple) else (value,)
