@@ -49,9 +49,9 @@ def test_a_sample_is_dealt_and_handed_out(run_folder, tmp_path):
 def test_what_comes_first_or_is_missing_is_told(run_folder, tmp_path):
     with pytest.raises(ImagestrataError, match="step 'sample' has not been run"):
         call("assign", tmp_path)
-    with pytest.raises(ImagestrataError, match="must be given: Qualtrics"):
+    with pytest.raises(ImagestrataError, match="must be given: with to"):
         call("assign", run_folder, "--to", "qualtrics")
-    with pytest.raises(ImagestrataError, match="contains its images"):
+    with pytest.raises(ImagestrataError, match="contains the images"):
         call("assign", run_folder, "--base-url", "https://x.org")
     with pytest.raises(ImagestrataError, match=r"none\.txt' does not exist"):
         call("assign", run_folder, "--exclude", tmp_path / "none.txt")

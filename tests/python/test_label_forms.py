@@ -202,9 +202,7 @@ def test_bad_answers(sample, tmp_path):
 
 
 def test_bad_arguments(sample, tmp_path):
-    with pytest.raises(
-        ImagestrataError, match="`to` must be one of 'page', 'server', 'labelstudio', 'csv'"
-    ):
+    with pytest.raises(ImagestrataError, match="is only for packets, not for labels"):
         out(sample, tmp_path, to="qualtrics")
     with pytest.raises(ImagestrataError, match="`codes` must be names"):
         out(sample, tmp_path, [])

@@ -26,7 +26,7 @@ from imagestrata.annotation.collecting.folder import ANSWERS, Forms, read_forms
 from imagestrata.annotation.collecting.kinds import KINDS
 from imagestrata.annotation.collecting.site import Pace, Rules, make_site
 from imagestrata.annotation.collecting.store import Store, collected
-from imagestrata.annotation.exporters.server import SERVED
+from imagestrata.annotation.exporters import EXPORTERS
 from imagestrata.sampling.pairs import draw_pairs
 from served import ITEMS, a_sample, data_of, exported, packets_of, rating
 
@@ -607,12 +607,12 @@ def test_a_group_is_done_when_every_image_has_its_labels(labelling):
 
 def test_answers_of_others_never_leave_for_a_meeting(tmp_path):
     sample = a_sample(tmp_path / "images")
-    with pytest.raises(ImagestrataError, match="never leave a server"):
+    with pytest.raises(ImagestrataError, match="never does"):
         export_labels(sample, tmp_path / "x", "protest", to="server", disputed=sample)
 
 
 def test_every_kind_that_can_be_served_can_be_checked():
-    assert {*KINDS} == {*SERVED}
+    assert {*KINDS} == {*EXPORTERS["server"].kinds}
 
 
 def test_an_excluded_image_leaves_no_copy_when_forms_are_replaced(packets, tmp_path):

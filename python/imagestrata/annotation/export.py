@@ -30,10 +30,9 @@ from ..names import Exclude
 from ..progress import Progress
 from ..provenance import version
 from ..shown import Page
-from ..validate import check_address, check_bool, check_choice, check_idle, check_int, check_path
+from ..validate import check_address, check_bool, check_idle, check_int, check_path
 from ..wording import arg, quote
-from .exporters import EXPORTERS, Exporter
-from .exporters.server import SERVED
+from .exporters import EXPORTERS, Exporter, check_tool
 from .form import Files, Form, Pictures
 from .key import key_file
 
@@ -75,23 +74,12 @@ def export(
     form : Form
         The form with the tasks that can be shown.
     """
-    tool = EXPORTERS[check_choice("to", to, EXPORTERS)]
+    tool = check_tool(to, form.kind)
     in_folder = tool.folder or form.sheets is not None
-    if to == "qualtrics" and not in_folder:
-        raise ImagestrataError(
-            f"{arg('to', 'qualtrics')} is only for packets: its block of questions is looped over "
-            "the images of a respondent.",
-            f"Use {arg('to', 'page')}, {arg('to', 'labelstudio')} or {arg('to', 'csv')}.",
-        )
     side = check_int("thumbnail", thumbnail, minimum=40, maximum=4000)
     alone = not (tool.inside or in_folder)
     if alone:
         check_idle(f"with {arg('to', to)}: the file contains no images", thumbnail=(side, usual))
-    if to == "server" and form.kind not in SERVED:
-        raise ImagestrataError(
-            f"{arg('to', 'server')} is only for packets, pairs and labels.",
-            f"Use {arg('to', 'page')}, {arg('to', 'labelstudio')} or {arg('to', 'csv')}.",
-        )
     address = check_base_url(base_url, to)
     form = form.without(exclude)
     replace = check_bool("overwrite", overwrite)
@@ -166,16 +154,16 @@ def check_base_url(base_url: Any, to: str) -> str | None:
     """The checked address of a folder on a server, without a slash at its end."""
     example = "https://www.example.org/study/images"
     if base_url is None:
-        if to == "qualtrics":
+        if EXPORTERS[to].hosted:
             raise ImagestrataError(
-                f"{arg('base_url')} must be given: Qualtrics shows images from a server.",
+                f"{arg('base_url')} must be given: with {arg('to', to)}, images are shown from a "
+                "server.",
                 f"For example {arg('base_url', example)}.",
             )
         return None
     if not EXPORTERS[to].outside:
         raise ImagestrataError(
-            f"{'A page contains' if to == 'page' else 'The server sends'} its images: "
-            f"{arg('base_url')} has no effect with {arg('to', to)}.",
+            f"{arg('base_url')} has no effect with {arg('to', to)}, which contains the images.",
             f"Leave it out, or use {arg('to', 'labelstudio')}.",
         )
     if not isinstance(base_url, str) or not re.fullmatch(r"https?://[^\s\"'<>\[\]]+", base_url):

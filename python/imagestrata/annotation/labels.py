@@ -14,13 +14,13 @@ from ..names import Exclude
 from ..progress import Progress
 from ..provenance import check_base, run_of
 from ..sampling.sample import from_sample
-from ..validate import check_choice, check_path
+from ..validate import check_path
 from ..verbs import public
 from ..wording import arg, quote
 from .answers import Asked, answered, check_known, need_columns, once, read_tables, refuse
 from .codes import Code, check_codes, codes_in
 from .export import export
-from .exporters import EXPORTERS
+from .exporters import check_tool
 from .key import read_key, warn_of_edits
 from .label_sets import label_form
 
@@ -154,12 +154,7 @@ def export_labels(
     clusters, so that agreement is estimated for the whole sample. A second annotator sees only
     those images of a cluster, and labels them as one group.
     """
-    check_choice("to", to, [name for name in EXPORTERS if name != "qualtrics"])
-    if to == "server" and disputed is not None:
-        raise ImagestrataError(
-            f"{arg('disputed')} shows the answers of annotators, which never leave a server.",
-            f"Use {arg('to', 'page')} for the meeting.",
-        )
+    check_tool(to, "labels", disputed=disputed)
     form = label_form(
         sample,
         codes,

@@ -20,6 +20,7 @@ from ..wording import arg, quote
 from .answers import Asked, answered, check_known, once, read_tables, refuse
 from .disputes import disputed_pairs
 from .export import export
+from .exporters import check_tool
 from .form import Form, Pictures
 from .key import read_key
 from .questions import (
@@ -148,6 +149,7 @@ def export_pairs(
         meeting = read_pairs("meeting.csv", "meeting.html")
         decided = consensus(judged, meeting=meeting)
     """
+    check_tool(to, "pairs", disputed=disputed)
     usual, answers = _GRADED if check_bool("graded", graded) else _PLAIN
     repeated = isinstance(pairs, pd.DataFrame) and bool({PLAIN, QUESTION} & {*pairs.columns})
     rows = check_pairs(pairs, "path_a", "path_b", repeated=repeated)
@@ -155,11 +157,6 @@ def export_pairs(
     asked = check_questions(questions, usual, columns)
     said: dict[tuple[str, str], str] = {}
     if disputed is not None:
-        if to == "server":
-            raise ImagestrataError(
-                f"{arg('disputed')} shows the answers of annotators, which never leave a server.",
-                f"Use {arg('to', 'page')} for the meeting.",
-            )
         rows, said = _with_answers(rows, disputed, answers)
     table = rows.drop_duplicates(_ASKED.id, ignore_index=True)[columns]
     some = _asked_about(rows, table, asked)

@@ -38,18 +38,18 @@ def sampled_line(drawn: Any) -> str:
 def assign(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
     """Assign the sample of a run folder to annotators, and write their rating forms."""
     from ..annotation.export import check_base_url, is_interrupted
-    from ..annotation.exporters import EXPORTERS
+    from ..annotation.exporters import check_tool
     from ..annotation.key import read_key
     from ..annotation.packets import check_items
     from ..clustering.named import with_names
-    from ..validate import check_choice
 
     run_folder = placed(run_folder, name)
     # Clusters may have got names since.
     drawn = with_names(required_sample(run_folder), load_clustering(run_folder).clusters)
     export = settings("export_packets")
     # Check the export before packets are written.
-    to = check_choice("to", export.get("to", "page"), EXPORTERS)
+    to = export.get("to", "page")
+    check_tool(to, "ratings")
     check_base_url(export.get("base_url"), to)
     items = check_items(export.get("items"))
     export["exclude"] = excluded_images(run_folder, export.get("exclude"), drawn)

@@ -45,14 +45,12 @@ def pairs(
     ] = None,
 ) -> Said:
     """Draw pairs of images, and write a form on which annotators judge them."""
-    from ..annotation.exporters import EXPORTERS
+    from ..annotation.exporters import check_tool
     from ..sampling.pairs import read_drawn_pairs
     from ..tables import read_typed
-    from ..validate import check_choice
 
     export = settings("export_pairs")
-    tools = [one for one in EXPORTERS if one != "qualtrics"]
-    ending = EXPORTERS[check_choice("to", export.get("to", "page"), tools)].ending
+    ending = check_tool(export.get("to", "page"), "pairs").ending
     if "exclude" in export:
         images = embedded(run_folder).images
         export["exclude"] = excluded_images(run_folder, export["exclude"], images)

@@ -20,8 +20,6 @@ from ..form import Files, Form, Pictures
 
 #: The forms with the true names, and the tokens of links.
 FORMS, SECRETS = "forms.json", "secrets.json"
-#: The kinds of forms whose answers the server can check, see collecting/kinds.py.
-SERVED = ("ratings", "pairs", "labels")
 
 
 def files(form: Form, pictures: Pictures) -> Files:
@@ -110,7 +108,7 @@ def _write(path: Path, content: Any) -> None:
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, default=_plain)
     with atomic(path) as temporary:
         temporary.touch(mode=0o600)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8"))
 
 
 def _plain(value: Any) -> Any:
