@@ -22,9 +22,6 @@
 #'     `judgement` and `disagreement`, the largest first. This is the mean squared difference
 #'     between two annotators' judgements, with two possible answers the share of two annotators who
 #'     disagree. `export_pairs(disputed = )` makes a page of these pairs.
-#'     Judgements by models, from [judge_pairs()], are left out, with a warning: a model has no
-#'     vote. If all are by models, they are combined, and the column `annotator` remains, with
-#'     their names.
 #'   - For labels: one row per image and code, in the given order: `image_id`, `code`, `label` (`NA`
 #'     if undecided, or if everybody skipped the image), `note` (of all annotators, with their
 #'     names), `kind`, and `n_annotators` with a label. A warning counts the undecided.
@@ -35,6 +32,10 @@
 #'     1, 0 or `NA`.
 #'     [tidy()][tidiers] counts for each `label` the images that are `positive`, `negative`, `tied`
 #'     (dropped) and `unlabelled`, and those on which annotators disagree (`disputed`).
+#'
+#'   Judgements by models, from [judge_pairs()], and labels by models, from [tag_images()], are left
+#'   out, with a warning: a model has no vote. If all are by models, they are combined, and the
+#'   column `annotator` remains, with their names.
 #' @family verbs
 #' @export
 #' @examplesIf imagestrata_ready()

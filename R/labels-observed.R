@@ -221,6 +221,7 @@ strata_of_images <- function(sample, given, column) {
 check_labels_table <- function(labels, copies, call) {
   needed <- c("image_id", "code", "label")
   labels <- check_data_frame(labels, "labels", call, "consensus", needed)
+  refuse_machine_labels(labels, call)
   labels <- plain_columns(labels)
   if (nrow(labels) == 0) {
     abort_imagestrata("{.arg labels} has no rows.", call = call)
@@ -255,6 +256,29 @@ check_labels_table <- function(labels, copies, call) {
     )
   }
   labels
+}
+
+# Whether each row has a model as its annotator: tables of labels, tags, predictions or judgements
+# by a machine say so there, and nowhere else.
+is_by_machine <- function(table) {
+  startsWith(trimws(as.character(table[["annotator"]] %||% rep("", nrow(table)))), "model:") %in%
+    TRUE
+}
+
+# Labels of a model are no labels by people.
+refuse_machine_labels <- function(labels, call) {
+  machine <- is_by_machine(labels)
+  if (any(machine)) {
+    which <- if (all(machine)) "All" else paste(sum(machine), "of")
+    abort_imagestrata(
+      "{which} {count_of(nrow(labels), 'label')} in {.arg labels} are by
+       {.val {labels$annotator[machine][1]}}, a model. Nobody knows how often it is wrong about
+       these images.",
+      hint = "Give the labels of the model as {.arg predictions}, and those that people gave to a
+              random sample of the images as {.arg labels}.",
+      call = call
+    )
+  }
 }
 
 # Labels as text: 1 and TRUE are "1".
@@ -380,7 +404,7 @@ check_predictions <- function(predictions, copies, call) {
     keys <- c("image_id", "label")
     values <- intersect(c("probability", "decision"), names(table))
   }
-  by_machine <- "annotator" %in% names(table)
+  ready <- "code" %in% names(table) && all(is_by_machine(table))
   table <- table[c(keys, values, intersect("split", names(table)))]
   table <- table[!duplicated(table), ]
   twice <- vctrs::vec_duplicate_detect(table[keys])
@@ -393,7 +417,7 @@ check_predictions <- function(predictions, copies, call) {
       call = call
     )
   }
-  if (!"split" %in% names(table) && !by_machine) {
+  if (!"split" %in% names(table) && !ready) {
     warn_unknown_split()
   }
   table

@@ -13,8 +13,8 @@
 #'
 #' @returns A tibble with one row per image and label (per image in a binary task): `image_id`,
 #'   `path`, `label`, `probability`, `decision` (`TRUE` or `FALSE`), `threshold` (missing in a
-#'   multiclass task), `split`, and `reason`, why an image could not be read; probability and
-#'   decision are then missing. `split` is `"train"`, `"val"` or `"test"` for images whose labels
+#'   multiclass task), `split`, `annotator` (`"model:fine-tuned"` and the encoder), and `reason`, why
+#'   an image could not be read; probability and decision are then missing. `split` is `"train"`, `"val"` or `"test"` for images whose labels
 #'   the model has seen in this way, and for their copies and near-copies (perceptual hashes within
 #'   4 of 64 bits); it is missing for all others. Only images of `"test"` and images that the model
 #'   has never seen show how well it does. It is `"fold"` for labelled images of a model with

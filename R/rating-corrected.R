@@ -112,7 +112,7 @@ check_rating_predictions <- function(predictions, copies, of_people, call) {
       call = call
     )
   }
-  by_machine <- "annotator" %in% names(table)
+  ready <- all(is_by_machine(table))
   own <- intersect(unname(of_people), names(table))
   numbers <- as_numbers_only(label_texts(table[[value]]))
   table <- vctrs::new_data_frame(c(
@@ -151,7 +151,7 @@ check_rating_predictions <- function(predictions, copies, of_people, call) {
       call = call
     )
   }
-  if (!"split" %in% names(table) && !by_machine) {
+  if (!"split" %in% names(table) && !ready) {
     warn_unknown_split("rated image")
   }
   table

@@ -61,8 +61,8 @@
 #' @inheritParams scan_images
 #'
 #' @returns A tibble with a row per image and tag: `image_id`, `path`, `rank`, `label`, `confidence`
-#'   (a probability according to the model), `reason`. An image without a tag has one row with a
-#'   reason.
+#'   (a probability according to the model), `annotator` ("model:" and the name of the classifier),
+#'   `reason`. An image without a tag has one row with a reason.
 #'
 #'   With CLIP also `decision`, `TRUE` for the most probable of exclusive labels and for others from
 #'   0.5 on; and `split`, "fold" where the image's own label was not used to calibrate its
@@ -74,10 +74,13 @@
 #'   warning says so. With its text, a row per line, in the order of reading.
 #'
 #'   With a model, a table of labels instead, as people's are: a row per image and question with
-#'   `image_id`, `path`, `file`, `code`, `label` ("1" or "0" for yes or no), `annotator` (the
-#'   model), `kind` ("binary" or "choice"), `reason`. An answer is never guessed: a label is
-#'   missing, with its reason, if the model refused, if no answer came, or if it gave other answers
-#'   in three attempts.
+#'   `image_id`, `path`, `file`, `code`, `label` ("1" or "0" for yes or no), `annotator`
+#'   ("model:" and the name of the model), `kind` ("binary" or "choice"), `reason`. An answer is
+#'   never guessed: a label is missing, with its reason, if the model refused, if no answer came, or
+#'   if it gave other answers in three attempts.
+#'
+#'   Whoever takes labels by people refuses tables whose `annotator` begins with "model:". Give them
+#'   as `predictions`, which labels by people correct, for instance in [label_shares()].
 #'
 #' @details Calibration is a logistic regression on the scores of CLIP (cosines times its scale):
 #' one slope, an inverse temperature, and a constant per label, which is Platt scaling for one

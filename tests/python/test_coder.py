@@ -97,7 +97,7 @@ def test_answers_are_labels(server: Server, pictures: Path, tmp_path: Path) -> N
     assert table.columns.tolist() == columns
     assert table["code"].tolist() == ["protest", "place"] * 4
     assert table["kind"].tolist() == ["binary", "choice"] * 4
-    assert (table["annotator"] == "stub").all() and table["reason"].isna().all()
+    assert (table["annotator"] == "model:stub").all() and table["reason"].isna().all()
     for path, label in table.loc[table["code"] == "protest", ["path", "label"]].to_numpy():
         red = Image.open(path).getpixel((0, 0))[0]
         assert abs(red - 128) < 20 or label == str(int(red > 128))
@@ -451,7 +451,7 @@ def test_a_model_on_this_machine(
         pictures, LocalModel(tmp_path / "model"), question="Is it red?", out=tmp_path / "run",
         max_tokens=MAX_TOKENS, progress=False,
     )  # fmt: skip
-    assert table["label"].tolist() == ["1"] * 4 and {*table["annotator"]} == {"model"}
+    assert table["label"].tolist() == ["1"] * 4 and {*table["annotator"]} == {"model:model"}
     assert len(prompts) == 5 and prompts[1].endswith(REMINDER)
 
 

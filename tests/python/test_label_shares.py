@@ -93,7 +93,7 @@ def test_a_machine_without_a_visible_error_has_an_interval() -> None:
     truth = np.arange(1000) % 3 == 0
     sample = pd.DataFrame({"image_id": ids[:50], "cluster": 1, "N_h": 1000, "n_h": 50})
     labels = pd.DataFrame({"image_id": ids[:50], "code": "x", "label": truth[:50]})
-    guesses = pd.DataFrame({"image_id": ids, "code": "x", "label": truth, "annotator": "model"})
+    guesses = pd.DataFrame({"image_id": ids, "code": "x", "label": truth, "annotator": "model:m"})
     row = by_method(label_shares(labels, guesses, sample)).loc["corrected"]
     assert np.isclose(row["estimate"], truth.mean())
     assert row["std_error"] < 1e-12

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from imagestrata import ImagestrataError
+from images import write_pictures
+from imagestrata import (
+    ImagestrataError,
+    agreement,
+    compare_tags,
+    consensus,
+    fine_tune,
+    label_model,
+    label_shares,
+    plan_labels,
+    sample_training,
+    score_clustering,
+    score_labels,
+)
 from imagestrata.labels.observed import observe
+from imagestrata.text.calibration import read_truth
 
 # Six images in two clusters; two of the first and one of the second are in the sample.
 CLUSTERING = pd.DataFrame({"image_id": [*"abcdef"], "cluster": [1, 1, 1, 1, 2, 2]})
@@ -45,12 +61,66 @@ def test_without_a_clustering_only_the_strata_of_sampled_images_are_known():
     assert (len(seen.images), seen.whole, seen.n_images) == (3, False, 6)
 
 
+MACHINE = pd.DataFrame(
+    {"image_id": [*"abcdef"], "code": "protest", "label": list("101010"), "annotator": "model:m"}
+)
+
+
+@pytest.mark.filterwarnings("error")
 def test_predictions_of_a_language_model_are_labels():
-    guesses = pd.DataFrame(
-        {"image_id": [*"abcdef"], "code": "protest", "label": list("101010"), "annotator": "m"}
-    )
-    (target,) = observe(LABELS, guesses, SAMPLE).targets
+    (target,) = observe(LABELS, MACHINE, SAMPLE).targets
     np.testing.assert_array_equal(target.f, [1, 0, 1, 0, 1, 0])
+    with pytest.warns(UserWarning, match="has no column 'split'"):
+        observe(LABELS, MACHINE.assign(annotator="m"), SAMPLE)
+
+
+def test_labels_of_a_machine_are_no_labels_by_people():
+    with pytest.raises(ImagestrataError, match=r"All 6 labels in `labels` are by 'model:m'") as no:
+        observe(MACHINE, None, SAMPLE)
+    assert "Give the labels of the model as `predictions`" in str(no.value)
+    both = pd.concat([LABELS.assign(annotator="anna"), MACHINE[3:]])
+    with pytest.raises(ImagestrataError, match=r"3 of 6 labels in `labels` are by 'model:m'"):
+        observe(both, None, SAMPLE)
+
+
+def test_every_verb_refuses_labels_of_a_machine(tmp_path):
+    pictures = write_pictures(tmp_path / "pictures", 3)
+    given = {"labels": MACHINE, "predictions": MACHINE, "sample": SAMPLE}
+    for verb in (label_shares, partial(plan_labels, width=0.1), score_labels):
+        with pytest.raises(ImagestrataError, match=r"a model\. Nobody knows how often"):
+            verb(**given)
+    for refused in (
+        lambda: label_model("protest ~ cluster", **given),
+        lambda: fine_tune(pictures, MACHINE, out=tmp_path / "model", progress=False),
+        lambda: sample_training(MACHINE),
+        lambda: compare_tags(MACHINE, MACHINE),
+        lambda: score_clustering(CLUSTERING, MACHINE),
+        lambda: consensus(LABELS.assign(annotator="anna"), meeting=MACHINE),
+        lambda: read_truth(MACHINE, [*"abcdef"], ["protest"], False),
+    ):
+        with pytest.raises(ImagestrataError, match=r"a model\. Nobody knows how often"):
+            refused()
+
+
+def test_a_model_has_no_vote_among_labels():
+    people = pd.concat(
+        [LABELS.assign(annotator="anna"), LABELS.assign(annotator="ben", label=[1, 1, 1])]
+    )
+    both = pd.concat([people, MACHINE.assign(label="0")])
+    with pytest.warns(UserWarning, match="6 labels by model:m are left out") as told:
+        decided = consensus(both)
+    assert any("`predictions` to label_shares()" in str(one.message) for one in told)
+    assert decided["label"].fillna("").tolist() == ["1", "", "1"]
+    assert [*dict.fromkeys(one["annotator"] for one in decided.attrs["disputed"])] == [
+        "anna",
+        "ben",
+    ]
+    alone = consensus(MACHINE)
+    assert (alone["annotator"] == "model:m").all()
+    with pytest.raises(ImagestrataError, match="a model"):
+        observe(alone, None, SAMPLE)
+    found = agreement(both)
+    assert {"people", "people and models"} <= {*found["annotators"]}
 
 
 def test_a_choice_has_a_target_per_answer():

@@ -155,7 +155,7 @@ def test_what_is_left_out_is_reported():
 
 
 def test_labels_by_a_machine_are_predictions_too():
-    labels = machine(annotator="a model").rename(columns={"item": "code", "prediction": "label"})
+    labels = machine(annotator="model:m").rename(columns={"item": "code", "prediction": "label"})
     found = rating_means(
         few(), predictions=labels.astype({"label": str}).drop(columns="split"), clustering=images()
     )

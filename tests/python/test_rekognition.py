@@ -69,7 +69,7 @@ def tag(pictures, server, run, operation="labels", settings=None, **options):
 
 def test_labels(server, pictures, run):
     tags = tag(pictures, server, run)
-    columns = ["image_id", "path", "file", "rank", "label", "confidence", "reason"]
+    columns = ["image_id", "path", "file", "rank", "label", "confidence", "annotator", "reason"]
     assert tags.columns.tolist() == columns
     assert tags["label"].tolist() == ["Crowd", "Flag", "Hat"] * 3
     assert tags["confidence"].tolist() == [0.9825, 0.715, 0.6] * 3
@@ -110,7 +110,10 @@ def test_faces(server, pictures, run):
     with pytest.warns(ImagestrataWarning, match="are guesses from looks"):
         tags = tag(pictures, server, run, "faces")
     columns = ["emotion", "emotion_confidence", "age_low", "age_high"]
-    assert tags.columns.tolist()[3:] == ["rank", "label", "confidence", *columns, "reason"]
+    assert tags.columns.tolist()[3:] == [
+        "rank", "label", "confidence", *columns, "annotator", "reason",
+    ]  # fmt: skip
+    assert (tags["annotator"] == "model:rekognition faces").all()
     assert tags["label"].tolist() == ["face"] * 6  # of three in each image, one is too unsure
     largest = tags.iloc[0]
     assert largest[columns].tolist() == ["angry", 0.75, 40, 52]

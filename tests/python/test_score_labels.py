@@ -111,7 +111,7 @@ def test_wilsons_interval_of_a_simple_sample() -> None:
 
     ids = [str(i) for i in range(2000)]
     labels = pd.DataFrame({"image_id": ids, "code": "flag", "label": [1] * 1400 + [0] * 600})
-    machine = labels.assign(label=1, annotator="model")
+    machine = labels.assign(label=1, annotator="model:m")
     line = by_measure(scored(labels, machine)).loc["precision"]
     low, high = proportion_confint(1400, 2000, method="wilson")
     assert np.allclose(line[["conf_low", "conf_high"]].astype(float), [low, high], atol=2e-4)
@@ -119,7 +119,7 @@ def test_wilsons_interval_of_a_simple_sample() -> None:
 
 def test_decisions_only_and_choices() -> None:
     labels = pd.DataFrame({"image_id": IDS, "code": "place", "label": ["in", "in", "out", *"mmm"]})
-    machine = labels.assign(label=["in", "out", "out", "m", "m", "in"], annotator="model")
+    machine = labels.assign(label=["in", "out", "out", "m", "m", "in"], annotator="model:m")
     found = scored(labels, machine)
     assert [*dict.fromkeys(found.scores["label"])] == ["(all)", "in", "m", "out"]
     assert len(found.calibration) == 0
@@ -147,7 +147,7 @@ def test_subgroups_and_their_differences() -> None:
     y, group = rng.integers(0, 2, n), rng.choice(["x", "y", "z"], n)
     right = rng.random(n) < np.where(group == "x", 0.95, 0.7)
     labels = pd.DataFrame({"image_id": ids, "code": "flag", "label": y})
-    machine = labels.assign(label=np.where(right, y, 1 - y), annotator="model")
+    machine = labels.assign(label=np.where(right, y, 1 - y), annotator="model:m")
     images = pd.DataFrame({"image_id": ids, "group": group, "half": np.arange(n) % 2})
     found = scored(labels, machine, by="group", images=images)
     accuracy = found.scores.query("measure == 'accuracy'").set_index("group")
@@ -202,7 +202,7 @@ def test_bad_input() -> None:
         scored(LABELS, PREDICTIONS, by="group", images=images.assign(image_id="x"))
     with pytest.raises(ImagestrataError, match="threshold"):
         scored(LABELS, PREDICTIONS, threshold=2)
-    machine = LABELS.assign(annotator="model")
+    machine = LABELS.assign(annotator="model:m")
     with pytest.raises(ImagestrataError, match="needs probabilities"):
         scored(LABELS, machine, threshold=0.3)
     with pytest.raises(ImagestrataError, match="Ratings have no precision"):

@@ -50,8 +50,9 @@ def tag(images, weights, *, classifier="squeezenet1_1", labels=LABELS, **options
 def test_worked_by_hand(pictures, colour_weights):
     """Scores log 2, log 5, log 3: confidences .2, .5, .3."""
     tags = tag(pictures, colour_weights)
-    columns = ["image_id", "path", "file", "rank", "label", "confidence", "reason"]
+    columns = ["image_id", "path", "file", "rank", "label", "confidence", "annotator", "reason"]
     assert tags.columns.tolist() == columns
+    assert (tags["annotator"] == "model:squeezenet1_1").all()
     assert tags["label"].tolist() == ["green", "blue", "red"] * 3
     assert tags["rank"].tolist() == [1, 2, 3] * 3
     assert tags["confidence"].to_numpy() == pytest.approx([0.5, 0.3, 0.2] * 3)

@@ -130,7 +130,8 @@ def theirs(name: str, clip: Path, paths: list[str]) -> tuple[Any, float, float |
 def test_those_of_open_clip_itself(images: pd.DataFrame, clip: Path) -> None:
     tags = tag(images, clip)
     columns = ["image_id", "path", "file", "rank", "label", "confidence", "decision", "split"]
-    assert tags.columns.tolist() == [*columns, "reason"]
+    assert tags.columns.tolist() == [*columns, "annotator", "reason"]
+    assert (tags["annotator"] == "model:clip:tiny-words").all()
     assert len(tags) == 90  # all labels
     cosines, scale, _ = theirs("tiny-words", clip, images["path"].tolist())
     expected = np.exp(scale * cosines[:, :3])

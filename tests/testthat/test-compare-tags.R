@@ -111,7 +111,7 @@ test_that("answers of a model are compared with labels by people", {
     image_id = rep(letters[1:4], 2), path = "x.png",
     code = rep(c("protest", "place"), each = 4),
     label = c("1", "0", "0", NA, "street", "indoors", "street", "street"),
-    annotator = "llava", kind = rep(c("binary", "choice"), each = 4),
+    annotator = "model:llava", kind = rep(c("binary", "choice"), each = 4),
     reason = c(NA, NA, NA, "not one of the answers: ?", NA, NA, NA, NA)
   )
   people <- data.frame(

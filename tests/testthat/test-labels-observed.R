@@ -39,11 +39,33 @@ test_that("without a clustering only the strata of sampled images are known", {
   expect_equal(sum(seen$strata$N_h), 6)
 })
 
+test_that("labels of a machine are no labels by people", {
+  machine <- data.frame(
+    image_id = letters[1:6], code = "protest", label = c("1", "0"), annotator = "model:m"
+  )
+  expect_snapshot(error = TRUE, label_shares(machine, machine, six_sample))
+  both <- rbind(cbind(six_labels, annotator = "anna"), machine[4:6, ])
+  expect_error(
+    observe_labels(both, NULL, six_sample), "3 of 6 labels in `labels` are by",
+    class = "imagestrata_error"
+  )
+  plan <- \(...) plan_labels(..., width = 0.1)
+  for (verb in list(label_shares, plan, score_labels)) {
+    expect_error(verb(machine, machine, six_sample), "a model", class = "imagestrata_error")
+  }
+  expect_error(
+    label_model(protest ~ cluster, machine, machine, sample = six_sample), "a model",
+    class = "imagestrata_error"
+  )
+})
+
 test_that("predictions may be labels, choices have a target per answer, scales are numbers", {
   guesses <- data.frame(
-    image_id = letters[1:6], code = "protest", label = c("1", "0"), annotator = "m"
+    image_id = letters[1:6], code = "protest", label = c("1", "0"), annotator = "model:m"
   )
-  expect_equal(seen_as(six_labels, guesses, six_sample)$f, c(1, 0, 1, 0, 1, 0))
+  expect_no_warning(target <- seen_as(six_labels, guesses, six_sample))
+  expect_equal(target$f, c(1, 0, 1, 0, 1, 0))
+  expect_warning(seen_as(six_labels, change(guesses, annotator = "m"), six_sample), "split")
   labels <- change(six_labels, code = "place", label = c("street", "square", "street"))
   guesses <- data.frame(
     image_id = rep(letters[1:6], each = 2), label = c("street", "square"),

@@ -25,7 +25,8 @@ test_that("new images are labelled, from files and from vectors alike", {
   expect_named(
     found,
     c(
-      "image_id", "path", "file", "label", "probability", "decision", "threshold", "split", "reason"
+      "image_id", "path", "file", "label", "probability", "decision", "threshold", "split",
+      "annotator", "reason"
     )
   )
   expect_equal(found$decision, found$probability >= 0.5)

@@ -342,7 +342,7 @@ test_that("labels by a machine are predictions, too", {
   as_labels <- dplyr::rename(of_machine(), code = "item", label = "prediction")
   as_labels$label <- as.character(as_labels$label)
   as_labels$split <- NULL
-  as_labels$annotator <- "a model"
+  as_labels$annotator <- "model:m"
   expect_equal(
     rating_means(few_rated(), predictions = as_labels, clustering = all_images())$estimate,
     rating_means(few_rated(), predictions = of_machine(), clustering = all_images())$estimate

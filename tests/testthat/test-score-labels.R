@@ -91,7 +91,7 @@ test_that("scores print, subset and draw", {
 
 test_that("wrong arguments of score_labels() are refused", {
   images <- data.frame(image_id = ids, group = rep(c("x", "y"), each = 3), n = 1)
-  machine <- data.frame(six_labels, annotator = "model")
+  machine <- data.frame(six_labels, annotator = "model:m")
   strange <- transform(images, image_id = "x")
   expect_snapshot(error = TRUE, {
     score_labels(six_labels, six_predictions, images = images)

@@ -9,7 +9,7 @@ import pandas as pd
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.rules import combine_labels
 from ..tables import label_texts
-from ..text.machines import by_machine
+from ..text.machines import by_machine, refuse_machine_labels
 from ..validate import check_choice, check_idle
 from ..verbs import public
 from ..wording import arg, quote, verb
@@ -59,9 +59,6 @@ def consensus(
         largest first. This is the mean squared difference between two annotators' judgements, with
         two possible answers the share of two annotators who disagree.
         ``export_pairs(disputed=)`` makes a page of these pairs.
-        Judgements by models (of :func:`judge_pairs`) are left out, with a warning: a model has no
-        vote. If all are by models, they are combined, and the column ``annotator`` remains, with
-        their names.
 
         **Labels.** One row per image and code, in the given order: ``image_id``, ``code``,
         ``label`` (missing if undecided, or if everybody skipped the image), ``note`` (of all
@@ -76,6 +73,10 @@ def consensus(
         images that are ``positive``, ``negative``, ``tied`` (dropped) and ``unlabelled``, and of
         those on which annotators disagree (``disputed``).
 
+        Judgements by models (of :func:`judge_pairs`) and labels by models (of :func:`tag_images`)
+        are left out, with a warning: a model has no vote. If all are by models, they are combined,
+        and the column ``annotator`` remains, with their names.
+
     Raises
     ------
     ImagestrataError
@@ -84,13 +85,14 @@ def consensus(
         else did.
     """
     rule = check_choice("rule", rule, RULES)
+    refuse_machine_labels(meeting, "meeting", "Only people decide in place of annotators.")
+    answers, models = _without_models(answers)
     if is_labels(answers):
         held = None if meeting is None else check_labels(meeting, "meeting")
-        return _of_labels(check_labels(answers, "answers"), rule, held)
+        return _of_labels(check_labels(answers, "answers"), rule, held, models)
     if not {"pair_id", "judgement"} & {*getattr(answers, "columns", ())}:
         check_idle("with labels in columns", meeting=(meeting is not None, False))
-        return combine_labels(answers, rule)
-    answers, models = _without_models(answers)
+        return _of_columns(answers, rule, models)
     table = check_judgements(answers, "answers")
     keys = keys_of(table)
     held = None if meeting is None else check_judgements(meeting, "meeting")
@@ -112,6 +114,14 @@ def consensus(
     shown = disputed_pairs(answers, "answers", held).astype(object)
     made.attrs["disputed"] = shown.where(shown.notna(), None).to_dict("records")
     return made
+
+
+def _of_columns(answers: pd.DataFrame, rule: str, models: dict[str, str]) -> pd.DataFrame:
+    """One row per image, a column per label."""
+    made = combine_labels(answers, rule)
+    named = made.assign(**models)
+    named.attrs = made.attrs
+    return named
 
 
 def _replaced(
@@ -146,17 +156,19 @@ def _replaced(
 
 
 def _without_models(answers: Any) -> tuple[Any, dict[str, str]]:
-    """Judgements by people, or if there are none those by models, with the names of these."""
+    """Answers by people, or if there are none those by models, with the names of these."""
     machine = by_machine(answers) if isinstance(answers, pd.DataFrame) else pd.Series([False])
     if not machine.any():
         return answers, {}
     names = [*dict.fromkeys(answers.loc[machine, "annotator"])]
     if machine.all():
         return answers.drop(columns="reason", errors="ignore"), {"annotator": ", ".join(names)}
+    of_pairs = "judgement" in answers
+    user = verb("score_clustering") if of_pairs else verb("label_shares")
     warn(
-        f"{plural(int(machine.sum()), 'judgement')} by {', '.join(names)} are left out: a model "
-        "has no vote among people.",
-        f"Give them as {arg('machine')} to {verb('score_clustering')}.",
+        f"{plural(int(machine.sum()), 'judgement' if of_pairs else 'label')} by "
+        f"{', '.join(names)} are left out: a model has no vote among people.",
+        f"Give them as {arg('machine' if of_pairs else 'predictions')} to {user}.",
     )
     return answers[~machine], {}
 
@@ -182,7 +194,9 @@ def _majority(table: pd.DataFrame, keys: list[str], answer: str, index: pd.Index
     return winners.reindex(index)
 
 
-def _of_labels(table: pd.DataFrame, rule: str, meeting: pd.DataFrame | None) -> pd.DataFrame:
+def _of_labels(
+    table: pd.DataFrame, rule: str, meeting: pd.DataFrame | None, models: dict[str, str]
+) -> pd.DataFrame:
     """One label per image and code."""
     keys = ["image_id", "code"]
     if table["annotator"].notna().any():
@@ -225,7 +239,7 @@ def _of_labels(table: pd.DataFrame, rule: str, meeting: pd.DataFrame | None) -> 
     )
     for column in ("label", "note"):
         made[column] = made[column].astype("str")
-    made = made[[*keys, "label", "note", "kind", "n_annotators"]]
+    made = made[[*keys, "label", "note", "kind", "n_annotators"]].assign(**models)
     made.attrs["disputed"] = shown.where(shown.notna(), None).to_dict("records")
     return made
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..tables import check_table
+from ..text.machines import of_people
 from .agreement import check_judgements
 from .questions import QUESTION
 
@@ -23,7 +24,7 @@ def disputed_pairs(judged: Any, name: str, without: pd.DataFrame | None = None) 
     Parameters
     ----------
     judged : DataFrame
-        Judgements, with further columns of the pairs.
+        Judgements, with further columns of the pairs. A model is no party to a dispute.
     name : str
         The argument that holds the table.
     without : DataFrame, optional
@@ -37,7 +38,7 @@ def disputed_pairs(judged: Any, name: str, without: pd.DataFrame | None = None) 
         which for two possible answers is the share of two annotators who disagree.
     """
     table = check_table(name, judged, ("pair_id", "annotator", "judgement"), "read_pairs")
-    table = table.reset_index(drop=True)
+    table = of_people(table).reset_index(drop=True)
     checked = check_judgements(table, name)
     keys = keys_of(checked)
     sums = (

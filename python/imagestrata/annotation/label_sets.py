@@ -30,6 +30,7 @@ from ..clustering.named import names_in
 from ..errors import ImagestrataError, plural
 from ..provenance import fingerprint
 from ..tables import check_table
+from ..text.machines import of_people
 from ..validate import check_float, check_int, check_seed
 from ..verbs import check_product
 from ..wording import arg, quote
@@ -261,7 +262,7 @@ def _check_sample(given: Any, by: str | None) -> pd.DataFrame:
 
 def _answers_so_far(disputed: Any, codes: Sequence[Code]) -> dict[str, list[list[str]]]:
     """The answers of all annotators to the disputed codes, by image."""
-    table = disputes(check_labels(disputed, "disputed"))
+    table = disputes(of_people(check_labels(disputed, "disputed")))
     words = {
         (code.name, label): word
         for code in codes

@@ -17,6 +17,7 @@ from ..names import KEYS, Images
 from ..names import some as _some
 from ..provenance import fingerprint
 from ..tables import read_typed, with_text_ids
+from ..text.machines import refuse_machine_labels
 from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
 from .long import is_long, widened
@@ -90,13 +91,24 @@ def join_labels(table: pd.DataFrame, labels: Any, task: str | None, root: Path |
 def read_labels(labels: Any) -> pd.DataFrame:
     """Return a user's table of labels, from memory or from a CSV file."""
     if isinstance(labels, pd.DataFrame):
-        return with_text_ids(labels)
+        return _by_people(with_text_ids(labels))
     if not isinstance(labels, str | os.PathLike):
         raise ImagestrataError(
             f"{arg('labels')} must be a table, the path of a CSV file, or {quote(None)} for the "
             f"names of folders, not {kind_of(labels)}."
         )
-    return read_typed(check_path("labels", labels), KEYS)
+    return _by_people(read_typed(check_path("labels", labels), KEYS))
+
+
+def _by_people(labels: pd.DataFrame) -> pd.DataFrame:
+    """The labels, unless a model gave them."""
+    refuse_machine_labels(
+        labels,
+        "labels",
+        "Give labels by people: scores against those of a model say how well it is imitated, not "
+        "how often either is right.",
+    )
+    return labels
 
 
 def from_folders(table: pd.DataFrame, root: Path | None) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from ..encoders.together import eyes as eyes_in
 from ..errors import ImagestrataError, plural
 from ..progress import Progress
 from ..tables import with_file
+from ..text.machines import signed
 from ..validate import check_float
 from ..verbs import public
 from ..wording import arg, quote
@@ -63,11 +64,12 @@ def predict_labels(
     DataFrame
         One row per image and label (in a binary task, per image): ``image_id``, ``path``,
         ``label``, ``probability``, ``decision`` (True or False), ``threshold`` (missing for
-        classes), ``split`` and ``reason``. Images that could not be read have a reason, but no
-        probability and decision. ``split`` is "train", "val" or "test" for images whose labels
-        the model has seen in this way, and for their copies and near-copies (perceptual hashes
-        within 4 of 64 bits); it is missing for all others. Only images of "test" and images that
-        the model has never seen show how well it does.
+        classes), ``split``, ``annotator`` ("model:fine-tuned" and the encoder) and ``reason``.
+        Images that could not be read have a reason, but no probability and decision. ``split`` is
+        "train", "val" or "test" for images whose labels the model has seen in this way, and for
+        their copies and near-copies (perceptual hashes within 4 of 64 bits); it is missing for all
+        others. Only images of "test" and images that the model has never seen show how well it
+        does.
 
     Raises
     ------
@@ -123,7 +125,8 @@ def predict_labels(
         split=pd.Series(split.repeat(n_labels), dtype="str"),
         reason=found.failures["reason"].repeat(n_labels).to_numpy(),
     )
-    return pd.concat([table, failed], ignore_index=True) if len(failed) else table
+    table = pd.concat([table, failed], ignore_index=True) if len(failed) else table
+    return signed(table, f"fine-tuned {model.encoder['name']}")
 
 
 @public

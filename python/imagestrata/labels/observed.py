@@ -17,6 +17,7 @@ from ..clustering.copies import ids_of_kept, kept_images
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.unseen import check_unseen, warn_unknown_split
 from ..tables import check_table, id_texts, label_texts
+from ..text.machines import by_machine, refuse_machine_labels
 from ..validate import check_choice
 from ..wording import Name, arg, quote, verb
 
@@ -316,6 +317,7 @@ def _strata_of(sample: pd.DataFrame, given: pd.DataFrame, column: str) -> Array:
 
 
 def _check_labels(labels: Any, copies: dict[str, str]) -> pd.DataFrame:
+    refuse_machine_labels(labels, "labels")
     table = check_table(
         "labels", labels, ("image_id", "code", "label"), "consensus", whole=("image_id", "code")
     ).reset_index(drop=True)
@@ -438,7 +440,7 @@ def _check_predictions(predictions: Any, copies: dict[str, str]) -> pd.DataFrame
             f"{quote(one['image_id'])}.",
             "Give the predictions of one model, one row per image and label.",
         )
-    if "split" not in table and "annotator" not in source:
+    if "split" not in table and not ("code" in source and by_machine(source).all()):
         warn_unknown_split()
     return table.reset_index(drop=True)
 

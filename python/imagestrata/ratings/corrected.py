@@ -26,6 +26,7 @@ from ..clustering.copies import ids_of_kept, kept_images
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.unseen import check_unseen, warn_unknown_split
 from ..tables import check_table, id_texts, label_texts, with_text_ids
+from ..text.machines import by_machine
 from ..wording import arg, quote, verb
 from .design import Design
 from .totals import LEAST_OF_OTHERS, Array, image_distances, scores_of, summed
@@ -245,7 +246,7 @@ def _check_predictions(
             "Give the predictions of one model, one row per image and item. Predictions by group "
             f"of respondents need the column of the group, which {arg('by')} must name.",
         )
-    if "split" not in made and "annotator" not in table:
+    if "split" not in made and not by_machine(table).all():
         warn_unknown_split("rated images", "ratings")
     return made
 

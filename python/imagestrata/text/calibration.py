@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from ..errors import ImagestrataError, plural, warn
 from ..tables import check_table, label_texts, read_texts
 from ..wording import arg, quote, verb
+from .machines import refuse_machine_labels
 from .tag_table import softmax
 
 Floats = NDArray[np.float64]
@@ -86,6 +87,11 @@ def read_truth(
     """
     if isinstance(calibrate, str | os.PathLike):
         calibrate = read_texts(calibrate, ("image_id", "code", "label"))
+    refuse_machine_labels(
+        calibrate,
+        "calibrate",
+        "Give labels by people: only they show how often a confidence is right.",
+    )
     table = check_table("calibrate", calibrate, ("image_id", "label"), "consensus")
     table = table.assign(label=label_texts(table["label"])).dropna(subset=["image_id", "label"])
     if "code" not in table:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..corpus.located import reader
 from ..corpus.pictures import File, files_of
 from ..corpus.scan import images_step, usable_images
 from ..errors import ImagestrataError, plural, warn
@@ -42,6 +41,7 @@ from .chat import (
 )
 from .consent import ask_consent
 from .local import LocalDescriber, LocalModel
+from .machines import PREFIX
 from .origin import texts_fingerprint
 from .questions import (
     REMINDER,
@@ -52,6 +52,7 @@ from .questions import (
     schema_of,
 )
 from .server import Connection, Declined, ModelServer, Purse, Unanswered, Usage
+from .tag_table import tags_reader
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -142,7 +143,7 @@ def code_images(
     return step.table(
         make,
         counts,
-        read=reader("tags.parquet", "tag"),
+        read=tags_reader(settings["model"]),
         identity=lambda made: texts_fingerprint(made, "label"),
     )
 
@@ -404,7 +405,7 @@ def _table(
     questions: Sequence[Question],
     answers: Answers,
     failed: Mapping[str, str],
-    annotator: str,
+    model: str,
 ) -> pd.DataFrame:
     """One row per image and code, with a label or the reason for a missing one."""
     rows = []
@@ -412,7 +413,7 @@ def _table(
         line = answers.found.get(image_id) or {}
         for one in questions:
             label, reason = label_of(one.code, line, failed.get(image_id))
-            rows.append((image_id, path, one.code, label, annotator, one.kind, reason))
+            rows.append((image_id, path, one.code, label, PREFIX + model, one.kind, reason))
     columns = ["image_id", "path", "code", "label", "annotator", "kind", "reason"]
     return with_file(pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], "str")))
 

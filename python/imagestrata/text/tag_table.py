@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..corpus.located import reader
 from ..errors import ImagestrataError
 from ..tables import label_texts, with_file
 from ..wording import quote
+from .machines import signed
 
 #: The reason for an image without a tag if no label was confident enough.
 BELOW = "below min_confidence"
@@ -86,6 +89,15 @@ def tag_table(
         }
     )
     return with_file(table)
+
+
+def tags_reader(name: str) -> Callable[[Path], pd.DataFrame]:
+    """Return a function that reads the tags of a model from a run folder, with its name.
+
+    Folders of earlier versions have none.
+    """
+    read = reader("tags.parquet", "tag")
+    return lambda folder: signed(read(folder), name)
 
 
 def looked_at(tags: pd.DataFrame) -> pd.Series[bool]:

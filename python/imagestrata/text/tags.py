@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..corpus.located import reader
 from ..corpus.pictures import files_of
 from ..corpus.scan import check_images, images_step, usable_images
 from ..embeddings.compute import compute
@@ -31,11 +30,12 @@ from ..work import warn_of
 from . import remote_tags
 from .coder import code_images
 from .local import LocalModel
+from .machines import signed
 from .origin import texts_fingerprint
 from .rekognition import IN_ORDER, Rekognition
 from .remote_tags import stored_answers
 from .server import ModelServer
-from .tag_table import decided, looked_at, softmax, tag_table, unanswered
+from .tag_table import decided, looked_at, softmax, tag_table, tags_reader, unanswered
 from .zero_shot import PREFIX, tag_by_words
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ def tag_images(
     -------
     DataFrame
         One row per image and tag: ``image_id``, ``path``, ``file``, ``rank`` (from 1), ``label``,
-        ``confidence`` (a probability according to the model), ``reason``. An image without a tag
-        has one row with the reason: it could not be read, or no label reached
-        ``min_confidence``.
+        ``confidence`` (a probability according to the model), ``annotator`` ("model:" and the name
+        of the classifier), ``reason``. An image without a tag has one row with the reason: it
+        could not be read, or no label reached ``min_confidence``.
 
         With CLIP also ``decision``, True for the most probable of exclusive labels and for others
         from 0.5 on; and ``split``, "fold" where the image's own label was not used to calibrate
@@ -184,9 +184,13 @@ def tag_images(
 
         With a model, a table of labels instead, as people's are: one row per image and question
         with ``image_id``, ``path``, ``file``, ``code``, ``label`` ("1" or "0" for yes or no),
-        ``annotator`` (the model), ``kind`` ("binary" or "choice"), ``reason``. An answer is never
-        guessed: a label is missing, with its reason, if the model refused, if no answer came, or
-        if it gave other answers in three attempts.
+        ``annotator`` ("model:" and the name of the model), ``kind`` ("binary" or "choice"),
+        ``reason``. An answer is never guessed: a label is missing, with its reason, if the model
+        refused, if no answer came, or if it gave other answers in three attempts.
+
+        Whoever takes labels by people refuses tables whose ``annotator`` begins with "model:".
+        Give them as predictions, which labels by people correct, for instance in
+        :func:`label_shares`.
 
     Raises
     ------
@@ -328,12 +332,13 @@ def tag_images(
         compute(network, files_of(table), engine, scored, size, progress)
         scores, reasons = stack_parts(scored, table["image_id"].tolist(), network.width)
         warn_of([reason for reason in reasons if reason is not None], len(reasons), "tagged")
-        return tag_table(table, softmax(scores), reasons, names, n_tags, min_confidence)
+        tags = tag_table(table, softmax(scores), reasons, names, n_tags, min_confidence)
+        return signed(tags, classifier)
 
     return step.table(
         make,
         lambda tags: {"images": len(table), "without": int(tags["label"].isna().sum())},
-        read=reader("tags.parquet", "tag"),
+        read=tags_reader(classifier),
         identity=lambda tags: texts_fingerprint(tags, "label"),
     )
 
@@ -427,6 +432,7 @@ def _tag_by_service(
             f"For instance {arg('out', 'my-run')}.",
         )
     table = usable_images(images, out, overwrite, progress)
+    name = f"rekognition {service.operation}"
     settings = service.identity() | {"n_tags": n_tags, "min_confidence": min_confidence}
     step = images_step(out, "tag", settings, table, overwrite)
     assert step.folder is not None
@@ -436,9 +442,10 @@ def _tag_by_service(
     def make() -> pd.DataFrame:
         asked = remote_tags.ask_service(table, service, answers, budget, consent, progress)
         failed.update(asked)
-        return remote_tags.tags_of_answers(
+        tags = remote_tags.tags_of_answers(
             table, answers, failed, n_tags, min_confidence, faces=faces
         )
+        return signed(tags, name)
 
     def counts(tags: pd.DataFrame) -> dict[str, Any] | None:
         if failed:
@@ -455,7 +462,7 @@ def _tag_by_service(
     return step.table(
         make,
         counts,
-        read=reader("tags.parquet", "tag"),
+        read=tags_reader(name),
         identity=lambda tags: texts_fingerprint(tags, "label"),
     )
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..corpus.located import reader
 from ..corpus.pictures import files_of
 from ..corpus.scan import check_images, images_step, usable_images
 from ..embeddings.compute import compute
@@ -22,8 +21,9 @@ from ..provenance import fingerprint
 from ..wording import arg, quote
 from ..work import warn_of
 from .calibration import Calibrated, calibrate_choice, calibrate_each, read_truth
+from .machines import signed
 from .origin import texts_fingerprint
-from .tag_table import softmax, tag_table
+from .tag_table import softmax, tag_table, tags_reader
 
 #: Captions of any image, with which a label that excludes no other is compared.
 ANY = ("a photo", "a picture", "an image")
@@ -161,7 +161,7 @@ def tag_by_words(
             decision = shares >= _HALF
         more = {"decision": decision.astype(object), "split": split}
         tags = tag_table(table, shares, reasons, names, n_tags, min_confidence, more)
-        return tags.astype({"decision": "boolean", "split": "str"})
+        return signed(tags.astype({"decision": "boolean", "split": "str"}), classifier)
 
     def counts(tags: pd.DataFrame) -> dict[str, Any]:
         untagged = tags.groupby("image_id")["label"].count().eq(0).sum()
@@ -170,7 +170,7 @@ def tag_by_words(
     return step.table(
         make,
         counts,
-        read=reader("tags.parquet", "tag"),
+        read=tags_reader(classifier),
         identity=lambda tags: texts_fingerprint(tags, "label"),
     )
 

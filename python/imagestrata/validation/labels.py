@@ -14,6 +14,7 @@ from ..clustering.given import by_image, check_positions
 from ..errors import ImagestrataError, plural
 from ..names import Images, one_each
 from ..tables import id_texts, with_text_ids
+from ..text.machines import refuse_machine_labels
 from ..validate import check_unmasked, columns_of
 from ..wording import arg, kind_of, quote
 
@@ -186,6 +187,11 @@ def classes_of(
 
 def _classes(truth: pd.DataFrame, clustering: Any) -> pd.Series[Any]:
     """The column ``label`` by ``image_id``, from a table that names images or their copies."""
+    refuse_machine_labels(
+        truth,
+        "truth",
+        "Give labels by people: a model may err about the same images as the clustering.",
+    )
     images = getattr(clustering, "images", clustering)
     if not isinstance(images, pd.DataFrame) or "label" not in truth:
         return _column(arg("truth"), truth, "label")
