@@ -124,9 +124,14 @@ def main() -> None:
             f"{arguments.images} drawn images of each kind, and as many photographs: shares of the "
             "words that are found (recall) and of the found ones that are right (precision).",
             "seconds: of one core, for one image.",
-            *made_up,
         ],
         title="Reading text in images",
+    )
+    write_result(
+        "reading_photographs",
+        made_up,
+        notes=["Further photographs: in how many a reader finds text; seconds of one core."],
+        title="Text that is read in photographs",
     )
     write_result(
         "reading_languages",
@@ -165,17 +170,21 @@ def measure(
     return row
 
 
-def look_at_photographs(paths: list[str], reader: str) -> str:
+def look_at_photographs(paths: list[str], reader: str) -> dict[str, Any]:
     """What is "read" in photographs with the default settings."""
     texts, seconds = read(paths, {"reader": reader})
     some = int(texts["text"].notna().sum())
     low, high = wilson(some, len(texts))
     assert (texts["reason"].dropna() == NO_TEXT).all()
-    return (
-        f"{len(texts)} further photographs, {reader}: text in {some} (share "
-        f"{some / len(texts):.3f}, 95% interval {low:.3f} to {high:.3f}), on "
-        f"{texts['share_text'].mean():.4f} of the area; {seconds:.2f} seconds each."
-    )
+    return {
+        "reader": reader,
+        "photographs": len(texts),
+        "with text": some,
+        "conf_low": round(low, 3),
+        "conf_high": round(high, 3),
+        "share of the area": round(float(texts["share_text"].mean()), 4),
+        "seconds": round(seconds, 2),
+    }
 
 
 def measure_language(folder: Path, code: str, text: str) -> dict[str, Any]:

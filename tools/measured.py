@@ -8,9 +8,10 @@ A figure stands behind a mark, which readers of the page do not see and which sa
 row that has each of the values in some column, and those of ``columns`` in theirs:
 ``per_cluster=1`` is 1 in "per cluster", ``per_cluster=(1, 2)`` is 1 or 2. If several rows match, or
 ``column`` is a tuple of columns, it is the array of their cells, of which ``max()``, ``min()``,
-``mean()``, ``median()`` or ``span()`` (lowest and highest, for "94 to 96%") make figures. A mark
-may calculate: ``/ 1000``. ``clustering.simulations`` is their number. The results decide the
-figure; the page decides how it is written: its decimals, its zero before the point, its sign.
+``mean()``, ``median()`` or ``span()`` (lowest and highest, for "94 to 96%") make figures; ``tuple()``
+gives several numbers at once. A mark may calculate: ``/ 1000``. ``clustering.simulations`` is their
+number, and ``chance()`` of it where a true coverage of 95% is found in so many. The results decide
+the figure; the page decides how it is written: its decimals, its zero before the point, its sign.
 
 In a table, a mark in the head of a column holds for all numbers below, and knows ``row``: what the
 mark in the first cell of the row says, or else the text of this cell; and ``cells``, the texts of
@@ -96,10 +97,16 @@ def span(cells: Iterable[float]) -> tuple[float, float]:
     return lowest, highest
 
 
+def chance(simulations: int) -> tuple[float, float]:
+    """Within which percentages a true coverage of 95% is found in so many simulations."""
+    error = 196 * (0.95 * 0.05 / simulations) ** 0.5
+    return 95 - error, min(100, 95 + error)
+
+
 def names() -> dict[str, Any]:
     """What marks can call."""
     results = {file.stem: Result(file) for file in RESULTS.glob("*.json")}
-    return {**results, "mean": np.mean, "median": np.median, "span": span}
+    return {**results, "mean": np.mean, "median": np.median, "span": span, "chance": chance}
 
 
 def write(number: re.Match[str], value: float) -> str:
@@ -136,7 +143,7 @@ class Renewal:
         """A row of a table whose head has marks."""
         cells = line.split("|")
         mark = len(cells) > 1 and MARK.search(cells[1])
-        texts = [MARK.sub("", cell).strip().strip("`") for cell in cells[1:-1]]
+        texts = [re.sub("<!--.*?-->", "", cell).strip().strip("`") for cell in cells[1:-1]]
         row = self.value(mark[1]) if mark else "".join(texts[:1])
         for at in range(2, len(cells)):
             if MARK.search(cells[at]):
@@ -181,6 +188,8 @@ def unmarked(text: str, known: dict[str, Any]) -> list[str]:
         about = bool(MARK.search(block)) or "benchmarks/results/" in block
         about = about or (before and block.startswith("|"))
         left = NO_FIGURE.sub("", blank.block(block)) if about else ""
+        if block.startswith("|"):  # what a table is about is in its head
+            left = left.partition("\n")[2]
         for one in FIGURE.finditer(left):
             found.append(f"{one.group()} in {left[max(0, one.start() - 30) : one.end() + 9]!r}")
         before = about
