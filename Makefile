@@ -1,6 +1,6 @@
 # make demo   set everything up and cluster a drawn corpus of images
 # make test   set everything up and run all tests, of Python and R
-# make lint   style and types           make bench  measure the claims of the README anew
+# make lint   style and types           make bench  measure all figures of the docs anew
 # make docs   pages of all public names   make document  what is made from the R sources
 # make coverage  which lines the tests of both languages reach
 PYTHON ?= python3
@@ -54,20 +54,11 @@ lint: .venv/dev
 	@tools/system-packages r
 	Rscript tools/lint.R
 
+# All of benchmarks/, about 100 minutes on two idle cores; what is done on this commit is not repeated.
 bench: .venv/dev
-	for script in embedding clustering quality fine_tuning fine_tuning_quality \
-	    fine_tuning_defaults pairs tuning choosing score_coverage map startup reading faces \
-	    comparison themes scale store rows road peers linkage fuzz labelling calibration out_of_fold \
-	    faults serving; do \
-	  $(BIN)/python benchmarks/$$script.py || exit 1; done
-	@tools/system-packages r
-	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python Rscript benchmarks/border.R
-	Rscript benchmarks/ratings.R
-	Rscript benchmarks/coverage.R
-	Rscript benchmarks/topic_model_coverage.R
-	Rscript benchmarks/topic_model.R full
-	Rscript benchmarks/engagement.R
-	Rscript benchmarks/prevalence.R
+	@tools/system-packages chromium r tesseract
+	$(BIN)/python benchmarks/run.py
+	$(BIN)/python tools/measured.py
 
 docs: .venv/dev
 	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata

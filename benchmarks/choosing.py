@@ -59,7 +59,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=sized(2, 100, 500))
     parser.add_argument("--pairs", type=int, default=554)
-    parser.add_argument("--minutes", type=float, default=np.inf, help="no new set after so many")
+    parser.add_argument(
+        "--minutes", type=float, default=sized(np.inf, 8, np.inf), help="no new set after so many"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         classes, embeddings = load(Path(folder), "mobilenet_v2")

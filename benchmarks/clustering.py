@@ -41,8 +41,8 @@ VECTORS: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=sized(300, 18_096))
-    parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--images", type=int, default=sized(1_000, 18_096))
+    parser.add_argument("--width", type=int, default=sized(64, 512))
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     arguments = parser.parse_args()
     vectors = generate(arguments.images, arguments.width)
@@ -154,7 +154,7 @@ def plain_k(X: NDArray[np.float32], given: dict[str, Any], n_init: int, rng: Any
     size = min(given["sample_size"], len(X))
     sample = X[rng.choice(len(X), size, replace=False)]
     default = min(max(given["step_size"], given["sample_size"] // 50), max(2, size // 3))
-    k_max = {None: default, "sample": size}.get(given["k_max"], given["k_max"])
+    k_max = min({None: default, "sample": size}.get(given["k_max"], given["k_max"]), size // 2)
     tolerance = given["k_tolerance"] * given["step_size"]
     total = ((sample - sample.mean(axis=0)) ** 2).sum()
     tried: list[int] = []

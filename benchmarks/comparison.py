@@ -20,7 +20,6 @@ import importlib.util
 import io
 import json
 import random
-import tarfile
 import tempfile
 import threading
 import time
@@ -32,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import sized, write_result
+from machine import photographs, sized, write_result
 from PIL import Image
 
 from imagestrata import (
@@ -226,9 +225,7 @@ def main() -> None:
 
 def load(folder: Path) -> pd.DataFrame:
     """The scanned photographs with their true classes."""
-    with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-        archive.extractall(folder, filter="data")
-    table = pd.read_csv(folder / "labels.csv")
+    table = photographs(folder)
     table["path"] = [str(folder / path) for path in table["path"]]
     found = scan_images(table)
     return found[found["status"] == "ok"].reset_index(drop=True)

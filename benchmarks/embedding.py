@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ import timm
 import timm.data
 import torch
 import torchvision
+from machine import photographs as unpack_photographs
 from machine import sized, write_result
 from numpy.typing import NDArray
 from PIL import Image
@@ -280,8 +280,7 @@ def cost(work: Callable[[], Any]) -> float:
 
 def measure_differences(folder: Path) -> list[dict[str, Any]]:
     """Cosines, and agreement of clusterings, of quick vectors with exact ones."""
-    with tarfile.open(PHOTOGRAPHS) as archive:
-        archive.extractall(folder / "photographs", filter="data")
+    unpack_photographs(folder / "photographs")
     photographs = scan_images(folder / "photographs", progress=False)
     vectors = {
         precision: embed_images(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from machine import sized, write_result
+from machine import photographs, sized, write_result
 from PIL import Image
 
 from imagestrata import crop_faces, draw_demo_corpus, scan_images
@@ -46,9 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-            archive.extractall(folder, filter="data")
-        labels = pd.read_csv(folder / "labels.csv")
+        labels = photographs(folder, few=40)
         is_person = labels["class"].str.startswith("Faces")
         persons = some(folder, labels.loc[labels["class"] == "Faces", "path"], arguments.persons)
         rows = [

@@ -13,7 +13,6 @@ processor times in one thread, which other programs on the machine hardly change
 from __future__ import annotations
 
 import argparse
-import tarfile
 import tempfile
 import time
 import warnings
@@ -24,8 +23,8 @@ from typing import Any
 import pandas as pd
 import torch
 import torchvision
-from fine_tuning_quality import DATA, SIX, tasks
-from machine import sized, write_result
+from fine_tuning_quality import SIX, tasks
+from machine import photographs, sized, write_result
 from PIL import Image
 from torch import nn
 from torchvision import transforms
@@ -36,7 +35,7 @@ from imagestrata.encoders.registry import load_network
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=sized(1, 25, 50))
+    parser.add_argument("--epochs", type=int, default=sized(1, 50))
     parser.add_argument("--images", type=int, default=sized(2, 5), help="photographs per class")
     arguments = parser.parse_args()
     epochs = arguments.epochs
@@ -119,8 +118,7 @@ def lowest(model: FineTunedModel) -> float:
 
 def enlarge(folder: Path, n: int) -> pd.DataFrame:
     """Some photographs of six classes, as large as pictures of social media are."""
-    with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-        archive.extractall(folder, filter="data")
+    photographs(folder, few=60)
     six = tasks(pd.read_csv(folder / "labels.csv"))["six classes"]
     labels = six.groupby("class").sample(n, random_state=0)
     (folder / "large").mkdir()

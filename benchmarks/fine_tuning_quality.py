@@ -12,14 +12,13 @@ the embedding of the network with 12 labels against that on the plain one.
 from __future__ import annotations
 
 import argparse
-import tarfile
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from machine import sized, write_result
+from machine import photographs, sized, write_result
 
 from imagestrata import cluster_images, embed_images, fine_tune, scan_images, score_clustering
 
@@ -31,14 +30,12 @@ TWELVE = (*SIX, "grand_piano", "umbrella", "schooner", "wheelchair", "brain", "n
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=sized(1, 20, 50))
+    parser.add_argument("--epochs", type=int, default=sized(1, 10, 50))
     epochs = parser.parse_args().epochs
     warnings.filterwarnings("ignore", message=".*have no label.*")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-            archive.extractall(folder, filter="data")
-        truth = pd.read_csv(folder / "labels.csv")
+        truth = photographs(folder, few=60)
         images = scan_images(folder / "images", progress=False)
         rows = []
         for task, labels in tasks(truth).items():

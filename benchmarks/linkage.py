@@ -11,13 +11,12 @@ the nearest five.
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import photographs, write_result
 from sklearn.neighbors import KNeighborsClassifier
 
 from imagestrata import embed_images, scan_images
@@ -46,11 +45,8 @@ def useful(matrix: np.ndarray, classes: list[str]) -> float:
 def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-            archive.extractall(folder, filter="data")
-        (listing,) = Path(folder).rglob("labels.csv")
-        table = pd.read_csv(listing)
-        table["path"] = [str(listing.parent / path) for path in table["path"]]
+        table = photographs(Path(folder))
+        table["path"] = [str(Path(folder) / path) for path in table["path"]]
         images = scan_images(table)
         for encoder in ("mobilenet_v2", "hog"):
             matrix, classes = vectors(encoder, images)

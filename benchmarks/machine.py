@@ -9,9 +9,12 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+
+import pandas as pd
 
 from imagestrata.doctor import processor_name
 from imagestrata.files import write_json, write_text
@@ -32,12 +35,29 @@ RESULTS = Path(
     )
 )
 
+#: Photographs and weights that are no part of the project.
+DATA = ROOT.parent / "shared" / "data"
+
 T = TypeVar("T")
 
 
 def sized(smoke: T, standard: T, full: T | None = None) -> T:
     """What a benchmark of this size takes: images, simulations, seeds; full is standard or more."""
     return {"smoke": smoke, "standard": standard, "full": standard if full is None else full}[SIZE]
+
+
+def photographs(folder: Path, few: int = 6) -> pd.DataFrame:
+    """Unpack the labelled photographs of ``caltech101-unbalanced.tar``: paths in it, and classes.
+
+    Smoke has ``few`` of each class.
+    """
+    with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
+        archive.extractall(folder, filter="data")
+    table = pd.read_csv(folder / "labels.csv")
+    kept = table.groupby("class").head(sized(few, len(table)))
+    for path in table["path"].drop(kept.index):
+        (folder / path).unlink()
+    return kept.reset_index(drop=True)
 
 
 def chance(simulations: int, coverage: float = 0.95) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import tarfile
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import sized, write_result
+from machine import photographs, sized, write_result
 
 from imagestrata import (
     Embeddings,
@@ -51,9 +50,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-            archive.extractall(folder, filter="data")
-        truth = pd.read_csv(folder / "labels.csv")
+        truth = photographs(folder, few=40)
         truth = truth[truth["class"].isin(truth["class"].value_counts().index[:N_CLASSES])]
         images = scan_images(folder / "images", near_duplicates=4, progress=False)
         classes = dict(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import sized, write_result
+from machine import photographs, sized, write_result
 from sklearn.metrics import adjusted_rand_score
 
 from imagestrata import Embeddings, cluster_images, embed_images, score_clustering
@@ -96,10 +95,7 @@ def main() -> None:
 
 def load(folder: Path, encoder: str) -> tuple[pd.Series, Embeddings]:
     """True classes and embeddings of the labelled photographs, by image id."""
-    with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-        archive.extractall(folder, filter="data")
-    table = pd.read_csv(folder / "labels.csv")
-    table = table.groupby("class").head(sized(6, len(table)))
+    table = photographs(folder)
     table["path"] = [str(folder / path) for path in table["path"]]
     weights = DATA / "mobilenet_v2_imagenet.pth" if encoder == "mobilenet_v2" else None
     embeddings = embed_images(table, encoder, weights=weights)

@@ -15,7 +15,6 @@ import random
 import re
 import resource
 import sys
-import tarfile
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd
-from machine import sized, write_result
+from machine import photographs, sized, write_result
 from PIL import Image, ImageDraw, ImageFont
 
 from imagestrata import read_text, scan_images
@@ -225,8 +224,7 @@ def processor_seconds() -> float:
 
 def unpack(folder: Path, n: int) -> list[str]:
     """Photographs, in an order that has nothing to do with their classes."""
-    with tarfile.open(DATA / "caltech101-unbalanced.tar") as archive:
-        archive.extractall(folder, filter="data")
+    photographs(folder)
     # One of each content: scan_images() drops copies.
     images = scan_images(folder / "images", progress=False)
     paths = sorted(images.loc[images["status"] == "ok", "path"])

@@ -31,35 +31,39 @@ OTHERS = {
     "border.py": "the part of border.R in Python",
     "install_size.py": "needs two fresh environments, of which one is 5 GB",
 }
+#: What takes hours, and is only run with ``--size full`` (and in smoke).
+LONG = {"fine_tuning_defaults.py": "trains 176 networks"}
 #: No benchmark takes as long, in seconds.
 LONGEST = {"smoke": 900, "standard": 3600, "full": 86_400}
 
 
-def scripts() -> list[str]:
+def scripts(size: str = machine.SIZE) -> list[str]:
     """The benchmarks of this folder."""
     files = [*HERE.glob("*.py"), *HERE.glob("*.R")]
-    return sorted(file.name for file in files if file.name not in OTHERS)
+    without = {*OTHERS, *(LONG if size == "standard" else ())}
+    return sorted(file.name for file in files if file.name not in without)
 
 
 def main() -> int:
     """Run what is asked for and not done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=machine.SIZES, default=machine.SIZE)
-    parser.add_argument("--only", nargs="+", choices=scripts(), default=scripts(), metavar="SCRIPT")
+    parser.add_argument("--only", nargs="+", choices=scripts("full"), metavar="SCRIPT")
     parser.add_argument("--anew", action="store_true", help="also what is done on this commit")
     arguments = parser.parse_args()
     if arguments.size != machine.SIZE:  # where results go depends on the size
         words = [sys.executable, *sys.argv]
         os.execve(sys.executable, words, os.environ | {"IMAGESTRATA_SIZE": arguments.size})
     rows = {} if arguments.anew else done_before(machine.RESULTS / "bench.json")
-    todo = [script for script in arguments.only if script not in rows]
+    wanted = arguments.only or scripts()
+    todo = [script for script in wanted if script not in rows]
     for at, script in enumerate(todo, 1):
         sys.stdout.write(f"[{at}/{len(todo)}] {script} ... ")
         sys.stdout.flush()
         rows[script] = run(script)
         sys.stdout.write(f"{rows[script]['state']}, {rows[script]['seconds']} s\n")
-        report([rows[name] for name in scripts() if name in rows])
-    failed = [name for name in arguments.only if rows[name]["state"] != "done"]
+        report([rows[name] for name in scripts("full") if name in rows])
+    failed = [name for name in wanted if rows[name]["state"] != "done"]
     for name in failed:
         sys.stdout.write(f"\n{name} failed:\n" + (LOGS / f"{name}.log").read_text()[-2000:])
     return min(len(failed), 1)
@@ -85,7 +89,7 @@ def run(script: str) -> dict[str, Any]:
         "RETICULATE_PYTHON": sys.executable,
     }
     words = [sys.executable] if script.endswith(".py") else ["Rscript"]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), os.times()
     with (LOGS / f"{script}.log").open("w", encoding="utf-8") as log:
         try:
             code: int | str = subprocess.run(
@@ -96,16 +100,23 @@ def run(script: str) -> dict[str, Any]:
             code = type(error).__name__
             log.write(f"{error}\n")
     state = "done" if code == 0 else f"failed ({code})"
-    return {"script": script, "seconds": round(time.perf_counter() - start), "state": state}
+    after = os.times()
+    spent = after.children_user + after.children_system
+    spent -= before.children_user + before.children_system
+    seconds = {"seconds": time.perf_counter() - start, "of processors": spent}
+    return {"script": script, **{name: round(one) for name, one in seconds.items()}, "state": state}
 
 
 def report(rows: list[dict[str, Any]]) -> None:
     """Write what was run so far."""
+    left_out = {"install_size.py": OTHERS["install_size.py"]}
+    left_out |= LONG if machine.SIZE == "standard" else {}
     total = sum(row["seconds"] for row in rows)
     failed = sum(row["state"] != "done" for row in rows)
     notes = [
         f"{len(rows)} of {len(scripts())} scripts, {failed} failed; {total / 60:.0f} minutes.",
-        *(f"`{name}` is not run: {why}." for name, why in OTHERS.items() if "needs" in why),
+        "of processors: seconds of all processors together.",
+        *(f"`{name}` is not run: it {why}." for name, why in left_out.items()),
     ]
     machine.write_result("bench", rows, notes=notes, title="One run of all benchmarks", shown=False)
 

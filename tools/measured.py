@@ -8,10 +8,11 @@ A figure stands behind a mark, which readers of the page do not see and which sa
 row that has each of the values in some column, and those of ``columns`` in theirs:
 ``per_cluster=1`` is 1 in "per cluster", ``per_cluster=(1, 2)`` is 1 or 2. If several rows match, or
 ``column`` is a tuple of columns, it is the array of their cells, of which ``max()``, ``min()``,
-``mean()``, ``median()`` or ``span()`` (lowest and highest, for "94 to 96%") make figures; ``tuple()``
-gives several numbers at once. A mark may calculate: ``/ 1000``. ``clustering.simulations`` is their
-number, and ``chance()`` of it where a true coverage of 95% is found in so many. The results decide
-the figure; the page decides how it is written: its decimals, its zero before the point, its sign.
+``mean()``, ``median()`` or ``span()`` (lowest and highest, for "94 to 96%") make figures.
+``tuple()`` gives several numbers at once. A mark may calculate: ``/ 1000``.
+``clustering.simulations`` is their number, and ``chance()`` of it where a true coverage of 95% is
+found in so many. The results decide the figure; the page decides how it is written: its decimals,
+its zero before the point, its sign.
 
 In a table, a mark in the head of a column holds for all numbers below, and knows ``row``: what the
 mark in the first cell of the row says, or else the text of this cell; and ``cells``, the texts of

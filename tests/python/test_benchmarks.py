@@ -1,0 +1,90 @@
+"""The benchmarks have one runner, sizes and one form of results."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+RESULTS = sorted((BENCHMARKS / "results").glob("*.json"))
+
+
+@pytest.fixture
+def bench(monkeypatch, tmp_path):
+    """machine.py and run.py, with results in a folder of their own."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setenv("IMAGESTRATA_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("IMAGESTRATA_SIZE", "smoke")
+    modules = [importlib.import_module(name) for name in ("machine", "run")]
+    yield modules
+    for name in ("machine", "run"):
+        sys.modules.pop(name)
+
+
+def test_no_benchmark_is_forgotten(bench):
+    _, run = bench
+    files = {file.name for file in BENCHMARKS.iterdir() if file.suffix in (".py", ".R")}
+    assert set(run.scripts("full")) | set(run.OTHERS) == files
+    assert set(run.scripts("full")) == set(run.scripts("standard")) | set(run.LONG)
+    for name in run.scripts("full"):
+        assert "write_result(" in (BENCHMARKS / name).read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
+def test_results_have_one_form(file):
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["machine"]
+    assert len({tuple(row) for row in found["rows"]}) == 1
+    cells = [cell for row in found["rows"] for cell in row.values()]
+    assert all(cell is None or isinstance(cell, str | int | float) for cell in cells)
+
+
+def test_texts_of_numbers_are_numbers(bench):
+    machine, _ = bench
+    texts = ["1,234", "+0.50", "-.5", "7", "", "94%", "0.5 (0.1)", "one", 3, None]
+    numbers = [1234, 0.5, -0.5, 7, None, "94%", "0.5 (0.1)", "one", 3, None]
+    assert [machine.number(text) for text in texts] == numbers
+
+
+def test_a_result_has_the_machine_the_commit_and_its_error(bench, capsys):
+    machine, _ = bench
+    rows = [{"what": "one", "covers": "94.0"}, {"what": "two", "covers": None}]
+    machine.write_result("tried", rows, notes=["A note."], title="Tried", simulations=100)
+    found = json.loads((machine.RESULTS / "tried.json").read_text(encoding="utf-8"))
+    assert found["rows"] == [{"what": "one", "covers": 94.0}, {"what": "two", "covers": None}]
+    assert (found["size"], found["simulations"]) == ("smoke", 100)
+    assert found["commit"] == machine.commit()
+    page = (machine.RESULTS / "tried.md").read_text(encoding="utf-8")
+    assert page == capsys.readouterr().out
+    assert "| one | 94.0 |" in page
+    assert "100 simulations, a true coverage of 95% gives 90.7 to 99.3%." in page
+
+
+def test_the_runner_goes_on_after_a_failure_and_does_not_repeat(
+    bench, monkeypatch, tmp_path, capsys
+):
+    machine, run = bench
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    times = "with open('times', 'a') as file: file.write('x')"
+    (folder / "bad.py").write_text("raise SystemExit('It fails.')")
+    (folder / "good.py").write_text(times)
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    monkeypatch.setattr(machine, "commit", lambda: "0123abcd")
+    monkeypatch.setattr(run, "HERE", folder)
+    monkeypatch.setattr(run, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    for _ in range(2):
+        assert run.main() == 1
+        assert "bad.py failed:\nIt fails." in capsys.readouterr().out
+    assert (tmp_path / "times").read_text() == "x"
+    found = json.loads((machine.RESULTS / "bench.json").read_text(encoding="utf-8"))
+    states = {row["script"]: row["state"] for row in found["rows"]}
+    assert states == {"bad.py": "failed (1)", "good.py": "done"}
+    monkeypatch.setattr(machine, "commit", lambda: "0123abcd+")
+    run.main()
+    assert (tmp_path / "times").read_text() == "xx"
