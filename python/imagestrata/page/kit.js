@@ -28,6 +28,11 @@ const kit = (() => {
     return Object.assign(Object.create(null), entries);
   }
 
+  // A script can be faster than the browser, which on a busy machine does not yet know that this page
+  // is open, and then drops all that the page stores, without an error. A cookie is only answered
+  // when it knows.
+  void document.cookie;
+
   const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
   /** A value stored in this browser under `key`, also after the page is closed; objects are dictionaries. */
