@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moments", type=int, default=sized(2, 10, 50))
-    parser.add_argument("--names", type=int, default=sized(50, 2_000, 10_000))
+    parser.add_argument("--moments", type=int, default=sized(2, 50))
+    parser.add_argument("--names", type=int, default=sized(50, 10_000))
     parser.add_argument("--tests", default="", help="only those, as pytest -k takes them")
     arguments = parser.parse_args()
     numbers = {

@@ -13,7 +13,7 @@ n_corpora <- asked(sized(3, 60, 1000))
 
 n_labelled <- 300
 n_images <- 1500
-n_worlds <- 10
+n_worlds <- sized(2, 10)
 
 # Images: their clusters, labels `y`, predictions `f`, how often they are posted, and by whom.
 draw_images <- function(per, predictor) {
@@ -58,7 +58,7 @@ run <- function(per, predictor, family, role) {
   set.seed(per)
   worlds <- lapply(seq_len(n_worlds), \(i) draw_images(per, predictor))
   truths <- lapply(worlds, \(images) {
-    stats::coef(stats::glm(true_formula, model_family, draw_posts(images, 3000, 60000)))
+    stats::coef(stats::glm(true_formula, model_family, draw_posts(images, 3000, sized(6000, 60000))))
   })
   found <- lapply(seq_len(n_corpora), function(i) {
     set.seed(10000 + i)

@@ -62,6 +62,8 @@ def main() -> None:
     write_result(
         "labelling",
         rows,
+        coders=arguments.coders,
+        seeds=arguments.seeds,
         title="Labelling clusters, and not single images",
         notes=[
             f"Means over {arguments.seeds} clusterings and samples and {arguments.coders} coders "

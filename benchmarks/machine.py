@@ -78,10 +78,12 @@ def write_result(
     title: str = "",
     simulations: int | None = None,
     shown: bool = True,
+    **counts: int,
 ) -> None:
     """Write ``<name>.md`` and ``<name>.json``, and show the table.
 
     ``simulations`` is their number for each row of intervals, whose error the notes then state.
+    ``counts`` are others that docs refer to, such as ``coders=50``.
     Cells that are texts of a number are numbers in JSON.
     """
     found = versions()
@@ -99,6 +101,7 @@ def write_result(
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_text(RESULTS / f"{name}.md", text)
     facts = {"machine": machine, "commit": made, "size": SIZE, "simulations": simulations}
+    facts |= counts
     cells = [{column: number(cell) for column, cell in row.items()} for row in rows]
     write_json(RESULTS / f"{name}.json", {**facts, "rows": cells})
     if shown:

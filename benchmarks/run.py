@@ -32,7 +32,11 @@ OTHERS = {
     "install_size.py": "needs two fresh environments, of which one is 5 GB",
 }
 #: What takes hours, and is only run with ``--size full`` (and in smoke).
-LONG = {"fine_tuning_defaults.py": "trains 176 networks"}
+LONG = {
+    "faults.py": "kills each step 50 times",
+    "fine_tuning_defaults.py": "trains 176 networks",
+    "fuzz.py": "decodes 100,000 damaged pictures",
+}
 #: No benchmark takes as long, in seconds.
 LONGEST = {"smoke": 900, "standard": 3600, "full": 86_400}
 

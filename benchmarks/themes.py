@@ -81,6 +81,7 @@ def main() -> None:
     write_result(
         "themes",
         summed(table),
+        resamples=n_seeds,
         title="Themes against categories of photographs",
         notes=[
             f"Means over {n_seeds} resamples, standard errors in brackets. AMI: adjusted mutual "
@@ -94,6 +95,7 @@ def main() -> None:
     write_result(
         "themes_number",
         summed(table),
+        resamples=n_seeds,
         title="The number of themes",
         notes=[
             "Average linkage. The first rule is that of group_clusters() without n. Highest AMI: "

@@ -10,9 +10,9 @@ row that has each of the values in some column, and those of ``columns`` in thei
 ``column`` is a tuple of columns, it is the array of their cells, of which ``max()``, ``min()``,
 ``mean()``, ``median()`` or ``span()`` (lowest and highest, for "94 to 96%") make figures.
 ``tuple()`` gives several numbers at once. A mark may calculate: ``/ 1000``.
-``clustering.simulations`` is their number, and ``chance()`` of it where a true coverage of 95% is
-found in so many. The results decide the figure; the page decides how it is written: its decimals,
-its zero before the point, its sign.
+``clustering.simulations`` is their number (so for all that the file has besides rows), and
+``chance()`` of it where a true coverage of 95% is found in so many. The results decide the figure;
+the page decides how it is written: its decimals, its zero before the point, its sign.
 
 In a table, a mark in the head of a column holds for all numbers below, and knows ``row``: what the
 mark in the first cell of the row says, or else the text of this cell; and ``cells``, the texts of
@@ -72,8 +72,11 @@ class Result:
 
     def __init__(self, file: Path) -> None:
         self.name = file.stem
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        self.rows, self.simulations = facts["rows"], facts.get("simulations")
+        self.facts = json.loads(file.read_text(encoding="utf-8"))
+        self.rows = self.facts["rows"]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.facts[name]
 
     def __call__(self, column: str | tuple[str, ...], *values: Any, **columns: Any) -> Any:
         names = {re.sub(r"\W+", "_", name).strip("_"): name for name in self.rows[0]}
@@ -115,6 +118,7 @@ def write(number: re.Match[str], value: float) -> str:
     decimals = len(number["rest"] or ".") - 1
     exact = Decimal(str(round(float(value), 9)))
     rounded = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    rounded = abs(rounded) if rounded.is_zero() else rounded  # no -.00
     text = f"{rounded:+,}" if number["sign"] == "+" else f"{rounded:,}"
     return text if number["digits"] else re.sub(r"^([+-]?)0\.", r"\1.", text)
 
@@ -186,11 +190,13 @@ def unmarked(text: str, known: dict[str, Any]) -> list[str]:
     blank = Renewal(known, lambda number, value: "")
     found, before = [], False
     for block in re.split(r"\n\n+", text):
-        about = bool(MARK.search(block)) or "benchmarks/results/" in block
+        about = bool(MARK.search(block)) or "benchmarks/" in block
         about = about or (before and block.startswith("|"))
         left = NO_FIGURE.sub("", blank.block(block)) if about else ""
-        if block.startswith("|"):  # what a table is about is in its head
+        if block.startswith("|"):  # what a table is about is in its head, and in its first cells
             left = left.partition("\n")[2]
+            if MARK.search(block.partition("\n")[0]):
+                left = re.sub(r"^\|[^|]*", "", left, flags=re.MULTILINE)
         for one in FIGURE.finditer(left):
             found.append(f"{one.group()} in {left[max(0, one.start() - 30) : one.end() + 9]!r}")
         before = about
