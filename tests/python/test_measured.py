@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 _SPEC = importlib.util.spec_from_file_location("measured", ROOT / "tools" / "measured.py")
@@ -14,6 +16,8 @@ measured = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(measured)
 
 KNOWN = measured.names()
+COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+MARKDOWN = MarkdownIt("commonmark").enable("table")
 ROWS = [
     {"tool": "ours", "per cluster": 1, "seconds": 0.4, "covers": "94.2%", "AMI": "0.447 (0.016)"},
     {"tool": "ours", "per cluster": 5, "seconds": 1234.5, "covers": "96.0%", "AMI": "0.5 (0.1)"},
@@ -37,6 +41,17 @@ def test_figures_are_those_of_the_results(page):
 @pytest.mark.parametrize("page", measured.PAGES, ids=lambda page: page.name)
 def test_every_figure_has_a_mark(page):
     assert measured.unmarked(page.read_text(encoding="utf-8"), KNOWN) == []
+
+
+@pytest.mark.parametrize("page", measured.PAGES, ids=lambda page: page.name)
+def test_readers_see_no_mark(page):
+    """A line that begins with a mark would be HTML as a whole, a "|" in one the end of a cell."""
+    text = page.read_text(encoding="utf-8")
+    shown = [
+        re.sub(r"\s+", " ", COMMENT.sub("", MARKDOWN.render(one)))
+        for one in (text, COMMENT.sub("", text))
+    ]
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize(
