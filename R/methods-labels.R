@@ -12,6 +12,10 @@ describe_labelled <- function(x) {
   columns <- names(x)
   if (of_shares) {
     describe_label_shares(given)
+  } else if (all(c("measure", "method", "estimate", "conf.low", "n_predicted") %in% columns)) {
+    describe_corrected_pairs(x)
+  } else if (all(c("pair_id", "judgement") %in% columns)) {
+    describe_judged(x)
   } else if (all(c("measure", "annotators", "estimate", "conf.low") %in% columns)) {
     describe_agreement(x)
   } else if (all(c("image_id", "label") %in% columns) &&
@@ -23,6 +27,22 @@ describe_labelled <- function(x) {
 }
 
 describe_labels <- function(x) {
+  machine <- is_by_machine(x)
+  model <- x[machine, ]
+  images <- length(unique(model$image_id[!is.na(model$label)]))
+  paste(c(
+    if (!all(machine)) describe_labels_of_people(x[!machine, ]),
+    if (any(machine)) {
+      paste0(
+        models_in_words(model), " labelled ", count_of(images, "image"), ", for ",
+        codes_in_words(model), "."
+      )
+    },
+    unanswered_in_words(model$label, "label")
+  ), collapse = " ")
+}
+
+describe_labels_of_people <- function(x) {
   given <- x[!is.na(x$label), ]
   images <- length(unique(given$image_id))
   annotator <- given[["annotator"]]
@@ -55,6 +75,72 @@ describe_labels <- function(x) {
       sprintf(" The median time for an image was %.1f seconds.", stats::median(each$seconds))
     }
   )
+}
+
+# Who judged how many pairs.
+describe_judged <- function(x) {
+  if (!"annotator" %in% names(x)) {
+    undecided <- sum(is.na(x$judgement))
+    return(paste0(
+      "Judgements were combined to one for each of ", count_of(length(unique(x$pair_id)), "pair"),
+      " of images.",
+      if (undecided > 0) {
+        paste0(
+          " ", count_of(undecided, "judgement"), " ", is_or_are(undecided),
+          " undecided and missing."
+        )
+      }
+    ))
+  }
+  machine <- is_by_machine(x)
+  model <- x[machine, ]
+  judged <- function(who, rows) {
+    given <- rows[!is.na(rows$judgement), ]
+    paste0(who, " judged ", count_of(length(unique(given$pair_id)), "pair"), " of images.")
+  }
+  people <- x[!machine, ]
+  paste(c(
+    if (nrow(people) > 0) {
+      n <- length(unique(people$annotator[!is.na(people$judgement)]))
+      judged(count_of(n, "annotator"), people)
+    },
+    if (nrow(model) > 0) judged(models_in_words(model), model),
+    unanswered_in_words(model$judgement, "judgement")
+  ), collapse = " ")
+}
+
+# Scores by a model's judgements that those of people correct.
+describe_corrected_pairs <- function(x) {
+  rows <- x[x$method == "corrected", ]
+  known <- c(mean_pr = "mean of precision and recall", f1 = "F1")
+  name <- unname(ifelse(rows$measure %in% names(known), known[rows$measure], rows$measure))
+  question <- if ("question" %in% names(x)) paste0(" for ", rows$question) else ""
+  limits <- sprintf(" (%.2f to %.2f)", rows$conf.low, rows$conf.high)
+  limits[is.na(rows$conf.low)] <- ""
+  c(
+    paste0(
+      "A model judged ", count_of(x$n_predicted[1], "pair"), " of images, and people ",
+      comma(x$n_pairs[1]), " of them, a random part of each stratum, whose judgements corrected ",
+      "those of the model (sampling in two phases, Neyman 1938; Cochran 1977)."
+    ),
+    paste0(
+      "Corrected scores, with intervals in brackets, are: ",
+      paste0(name, question, sprintf(" %.2f", rows$estimate), limits, collapse = "; "), "."
+    )
+  )
+}
+
+# "The model llava", as the beginning of a sentence.
+models_in_words <- function(x) {
+  names <- unique(sub("^model:", "", trimws(as.character(x$annotator))))
+  paste0("The model", if (length(names) > 1) "s", " ", and_words(names))
+}
+
+unanswered_in_words <- function(answers, noun) {
+  n <- sum(is.na(answers))
+  if (n > 0) {
+    paste0(count_of(n, noun), " ", is_or_are(n), " missing, as the model gave no valid answer.")
+  }
 }
 
 describe_consensus <- function(x) {
@@ -99,9 +185,11 @@ describe_predictions <- function(x) {
   splits <- x[["split"]][!duplicated(x$image_id)]
   folds <- sum(splits %in% "fold")
   seen <- sum(splits %in% c("train", "val"))
+  machine <- is_by_machine(x)
   paste0(
     count_of(images, "image"), if (images == 1) " has" else " have", " predictions of ",
-    count_of(length(names), what), if (length(names) <= 8) paste0(" (", and_words(names), ")"), ".",
+    count_of(length(names), what), if (length(names) <= 8) paste0(" (", and_words(names), ")"),
+    if (any(machine)) paste0(" by ", sub("The", "the", models_in_words(x[machine, ]))), ".",
     if (folds > 0) {
       paste0(
         " Labels of ", count_of(folds, "image"), " trained the model in folds: a model that had ",

@@ -17,8 +17,10 @@
 #' @param results Analyses of posts to describe: a result of [link_posts()], [topic_prevalence()],
 #'   [topic_gaps()], [topic_odds()], [topic_model()] or [share_model()]. Or labels and what became
 #'   of them: labels of one or several annotators, the result of [agreement()] or [consensus()], of
-#'   [predict_labels()], or of [label_shares()]. Or ratings: results of [rating_means()],
-#'   [rating_gaps()] or [rating_model()]. Or a list of several, in the order of the text.
+#'   [predict_labels()], or of [label_shares()]. Or judged pairs by people or by a model, and their
+#'   scores that [score_clustering()] corrected (`machine`). Or ratings: results of
+#'   [rating_means()], [rating_gaps()] or [rating_model()]. Or a list of several, in the order of
+#'   the text.
 #' @inheritParams scan_images
 #'
 #' @returns A string. Print it with `cat()`.

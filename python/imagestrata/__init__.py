@@ -78,7 +78,7 @@ _PUBLIC = {
     "sample_training": "sampling.training",
     "assign_annotators": "sampling.assign",
     "reassign": "sampling.reassign",
-    "costs": "sampling.costs",
+    "costs": "share.costs",
     "export_packets": "annotation.packets",
     "read_ratings": "annotation.ratings",
     "rating_means": "ratings.estimates",

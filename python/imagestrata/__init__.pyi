@@ -83,12 +83,12 @@ from .ratings.response import response_rates as response_rates
 from .ratings.response import response_weights as response_weights
 from .ratings.table import rating_table as rating_table
 from .sampling.assign import assign_annotators as assign_annotators
-from .sampling.costs import costs as costs
 from .sampling.pairs import sample_pairs as sample_pairs
 from .sampling.reassign import reassign as reassign
 from .sampling.sample import sample_images as sample_images
 from .sampling.training import sample_training as sample_training
 from .share.bundle import share_bundle as share_bundle
+from .share.costs import costs as costs
 from .share.methods import methods_paragraph as methods_paragraph
 from .text.describe import describe_images as describe_images
 from .text.embed import embed_text as embed_text

@@ -36,11 +36,13 @@ def test_the_provider_says_what_images_are_asked_for(tmp_path):
     assert described["tokens_out"] == 150
     tagged = costs(tmp_path, Rekognition(price=0.5), progress=False).iloc[0]
     assert tagged[["n_images", "n_answered", "cost", "spent"]].tolist() == [3, 0, 1.5, 0]
+    with pytest.raises(ImagestrataError, match="graded=True has no effect with images"):
+        costs(tmp_path, server, graded=True)
     with pytest.raises(ImagestrataError, match="n_items=4 has no effect with images"):
         costs(tmp_path, server, n_items=4)
     with pytest.raises(ImagestrataError, match="max_tokens=5 has no effect with a service"):
         costs(tmp_path, Rekognition(), max_tokens=5)
-    with pytest.raises(ImagestrataError, match="`provider` is missing, which images need"):
+    with pytest.raises(ImagestrataError, match="`provider` is missing, which images and"):
         costs(tmp_path)
     with pytest.raises(ImagestrataError, match="not 'resnet18'"):
         costs(tmp_path, "resnet18")

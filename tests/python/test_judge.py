@@ -20,6 +20,7 @@ from imagestrata import (
     ModelServer,
     agreement,
     consensus,
+    costs,
     embed_images,
     export_pairs,
     judge_pairs,
@@ -298,3 +299,30 @@ def test_judgements_are_json(server: Server, pairs: pd.DataFrame, tmp_path: Path
     lines = (tmp_path / "run" / "judgements" / "answers.jsonl").read_text().splitlines()
     assert len(lines) == 8
     assert {json.loads(line)["image_id"] for line in lines} == {*pairs["pair_id"]}
+
+
+# ---- what it costs ----
+
+
+def test_costs_of_pairs_are_those_of_the_answers(
+    pairs: pd.DataFrame, server: Server, tmp_path: Path
+) -> None:
+    provider = ModelServer("stub", server.url, concurrency=1, price=PRICE)
+    before = costs(pairs, provider, tmp_path / "run", max_tokens=60)
+    n = len(pairs)
+    assert before[["n_pairs", "n_answered", "spent"]].iloc[0].tolist() == [n, 0, 0]
+    assert before["tokens_out"].item() == 60 * n
+    # Each pair has two pictures.
+    assert before["tokens_in"].item() > 2 * n * provider.tokens_per_image
+    assert not server.requests
+    judge(pairs[:3], server, tmp_path / "run")
+    after = costs(pairs, provider, tmp_path / "run", max_tokens=60).iloc[0]
+    assert after["n_answered"] == 3 and after["spent"] == pytest.approx(3 * ONE_ANSWER)
+    assert after["tokens_in"] == (n - 3) * TOKENS_IN
+    # Other answers are other questions, which nobody has answered.
+    graded = costs(pairs, provider, tmp_path / "run", max_tokens=60, graded=True).iloc[0]
+    assert graded["n_answered"] == 0
+    with pytest.raises(ImagestrataError, match='meaning="connotative" has no effect with pairs'):
+        costs(pairs, provider, meaning="connotative")
+    with pytest.raises(ImagestrataError, match="`provider` is missing"):
+        costs(pairs)

@@ -97,7 +97,7 @@ def whole(tmp_path: Path) -> Path:
     written(run, "pairs", {"n": 500, "seed": 2}, pairs=500, images=700)
     written(
         run, "judge", {"model": "llava", "base_url": "http://h/v1", "max_tokens": 100},
-        pairs=500, without=4, sent_to="h",
+        pairs=500, without=4, sent_to="h", cost=1.234, models=["llava", "llava-2"],
     )  # fmt: skip
     written(
         run, "assign", {"groups": ["Democrat", "Republican"], "n_images": 8, "raters_per_group": 2},
@@ -139,7 +139,8 @@ For judgements by people, we drew 500 pairs of images, which show 700 images (n 
 We dealt 65 sampled images into 34 packets for the groups Democrat and Republican, so that 2 \
 respondents of each group rate each image (n_images = 8; raters_per_group = 2). \
 We asked the model llava (at h) to judge 500 pairs of images, of which 4 received no answer \
-(max_tokens = 100). \
+(max_tokens = 100). By its own account, the server used llava-2. The answers cost 1.23 at the \
+prices given. \
 We compared 2 clusterings by their f1 on 480 judged pairs (grid = {"k": [5, 10]}; measure = f1; \
 folds = 5). \
 We compared 2 clusterings by HDBSCAN, with at least 20 and 50 images in a cluster (selection = \

@@ -78,6 +78,24 @@ def test_both_languages_say_the_same():
         }
     )
     decided = given.drop_duplicates(["image_id", "code"]).assign(n_annotators=2)
+    judged = pd.DataFrame(
+        {
+            "pair_id": ["p1", "p2", "p1", "p1", "p2"],
+            "annotator": ["anna", "anna", "ben", "model:llava", "model:llava"],
+            "judgement": [1, 0, 1, 1, None],
+        }
+    )
+    scores = pd.DataFrame(
+        {
+            "measure": ["precision"] * 3 + ["f1"],
+            "method": ["machine", "people", "corrected", "corrected"],
+            "estimate": [0.5, 0.8, 0.814, 0.7],
+            "conf_low": [0.4, 0.6, 0.75, np.nan],
+            "conf_high": [0.6, 0.9, 0.87, np.nan],
+            "n_pairs": 150,
+            "n_predicted": 2000,
+        }
+    )
     results = {
         "labels": given,
         "plain": given[["image_id", "code", "label"]].drop_duplicates(["image_id", "code"]),
@@ -92,6 +110,14 @@ def test_both_languages_say_the_same():
         ),
         "folds": predicted,
         "other": predicted.assign(code="protest", label="1", split=None),
+        "signed": predicted.assign(annotator="model:fine-tuned resnet18"),
+        "machine": given[:3].assign(label=["1", None, "0"], annotator="model:llava", seconds=None),
+        "together": pd.concat(
+            [given[:2].assign(seconds=None), given[:1].assign(annotator="model:llava")]
+        ),
+        "judged": judged,
+        "agreed": judged[:2].drop(columns="annotator").assign(judgement=[1, None]),
+        "corrected": scores,
         **shares(),
     }
     told = {name: methods_paragraph(results=one) for name, one in results.items()}

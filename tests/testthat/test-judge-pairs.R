@@ -33,6 +33,9 @@ test_that("nothing is sent without consent", {
     "leave this machine in 10 pairs",
     class = "imagestrata_error"
   )
+  asked <- costs(pairs, server, graded = TRUE)
+  expect_equal(c(asked$n_pairs, asked$n_answered, asked$tokens_out), c(10, 0, 3000))
+  expect_equal(asked$cost, (asked$tokens_in + 2 * asked$tokens_out) / 1e6)
 })
 
 test_that("people's judgements correct those of a model", {

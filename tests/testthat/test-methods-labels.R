@@ -42,6 +42,11 @@ test_that("both languages say the same of labels and predictions, with their num
     image_id = sprintf("i%02d", 0:11), label = "protest", probability = 0.5,
     split = c(rep("fold", 5), "train", rep(NA, 6))
   )
+  judged <- tibble::tibble(
+    pair_id = c("p1", "p2", "p1", "p1", "p2"),
+    annotator = c("anna", "anna", "ben", "model:llava", "model:llava"),
+    judgement = c(1, 0, 1, 1, NA)
+  )
   results <- list(
     labels = given,
     plain = once[c("image_id", "code", "label")],
@@ -55,7 +60,23 @@ test_that("both languages say the same of labels and predictions, with their num
       alpha, question = c("things", "things", "ideas"), n_pairs = c(10L, 10L, 9L)
     ),
     folds = predicted,
-    other = dplyr::mutate(predicted, code = "protest", label = "1", split = NA)
+    other = dplyr::mutate(predicted, code = "protest", label = "1", split = NA),
+    signed = dplyr::mutate(predicted, annotator = "model:fine-tuned resnet18"),
+    machine = dplyr::mutate(
+      given[1:3, ], label = c("1", NA, "0"), annotator = "model:llava", seconds = NA
+    ),
+    together = dplyr::bind_rows(
+      dplyr::mutate(given[1:2, ], seconds = NA),
+      dplyr::mutate(given[1, ], annotator = "model:llava")
+    ),
+    judged = judged,
+    agreed = dplyr::mutate(judged[1:2, c("pair_id", "judgement")], judgement = c(1, NA)),
+    corrected = tibble::tibble(
+      measure = c(rep("precision", 3), "f1"),
+      method = c("machine", "people", "corrected", "corrected"),
+      estimate = c(0.5, 0.8, 0.814, 0.7), conf.low = c(0.4, 0.6, 0.75, NA),
+      conf.high = c(0.6, 0.9, 0.87, NA), n_pairs = 150L, n_predicted = 2000L
+    )
   )
   results <- c(results, quietly(told_label_shares()))
   told <- vapply(results, \(one) methods_paragraph(results = one), "")

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import plural
+from ..text.machines import PREFIX, by_machine
 
 _KINDS = {"binary": "yes or no", "choice": "a choice", "scale": "a scale", "text": "free text"}
 
@@ -23,6 +24,10 @@ def describe_labelled(result: Any) -> list[str]:
     columns = {*result.columns}
     if {"code", "method", "estimate", "n_labelled"} <= columns and "summary" in result.attrs:
         return _shares(result)
+    if {"measure", "method", "estimate", "conf_low", "n_predicted"} <= columns:
+        return _corrected(result)
+    if {"pair_id", "judgement"} <= columns:
+        return [_judged(result)]
     if {"measure", "annotators", "estimate", "conf_low"} <= columns:
         return [_agreement(result)]
     if {"image_id", "label"} <= columns and columns & {"split", "probability", "decision"}:
@@ -33,6 +38,17 @@ def describe_labelled(result: Any) -> list[str]:
 
 
 def _labels(table: pd.DataFrame) -> str:
+    machine = by_machine(table)
+    said = [] if machine.all() else [_labels_of_people(table[~machine])]
+    if machine.any():
+        table = table[machine]
+        images = table.loc[table["label"].notna(), "image_id"].nunique()
+        said.append(f"{_models(table)} labelled {plural(images, 'image')}, for {_codes(table)}.")
+        said += _unanswered(table["label"], "label")
+    return " ".join(said)
+
+
+def _labels_of_people(table: pd.DataFrame) -> str:
     given = table[table["label"].notna()]
     images = given["image_id"].nunique()
     named = "annotator" in given and bool(given["annotator"].notna().any())
@@ -51,6 +67,59 @@ def _labels(table: pd.DataFrame) -> str:
         each = table.dropna(subset="seconds").drop_duplicates(["image_id", "annotator"])
         text += f" The median time for an image was {each['seconds'].median():.1f} seconds."
     return text
+
+
+def _judged(table: pd.DataFrame) -> str:
+    """Who judged how many pairs."""
+    if "annotator" not in table:
+        n, undecided = table["pair_id"].nunique(), int(table["judgement"].isna().sum())
+        text = f"Judgements were combined to one for each of {plural(n, 'pair')} of images."
+        missing = f" {plural(undecided, 'judgement')} {_is(undecided)} undecided and missing."
+        return text + (missing if undecided else "")
+    machine, said = by_machine(table), []
+    people, model = table[~machine], table[machine]
+    if len(people):
+        given = people[people["judgement"].notna()]
+        who = plural(given["annotator"].nunique(), "annotator")
+        said.append(f"{who} judged {plural(given['pair_id'].nunique(), 'pair')} of images.")
+    if len(model):
+        n = model.loc[model["judgement"].notna(), "pair_id"].nunique()
+        said.append(f"{_models(model)} judged {plural(n, 'pair')} of images.")
+        said += _unanswered(model["judgement"], "judgement")
+    return " ".join(said)
+
+
+#: Scores of pairs in words; others have their own name.
+_SCORES = {"mean_pr": "mean of precision and recall", "f1": "F1"}
+
+
+def _corrected(table: pd.DataFrame) -> list[str]:
+    """Scores by a model's judgements that those of people correct."""
+    row = table.iloc[0]
+    said = [
+        f"A model judged {plural(int(row['n_predicted']), 'pair')} of images, and people "
+        f"{int(row['n_pairs']):,} of them, a random part of each stratum, whose judgements "
+        "corrected those of the model (sampling in two phases, Neyman 1938; Cochran 1977)."
+    ]
+    each = []
+    for _, one in table[table["method"] == "corrected"].iterrows():
+        known = one["conf_low"] == one["conf_low"]
+        limits = f" ({one['conf_low']:.2f} to {one['conf_high']:.2f})" if known else ""
+        question = f" for {one['question']}" if "question" in table else ""
+        name = _SCORES.get(one["measure"], one["measure"])
+        each.append(f"{name}{question} {one['estimate']:.2f}{limits}")
+    return [*said, f"Corrected scores, with intervals in brackets, are: {'; '.join(each)}."]
+
+
+def _models(table: pd.DataFrame) -> str:
+    """ "The model llava", as the beginning of a sentence."""
+    names = [*dict.fromkeys(table["annotator"].str.strip().str.removeprefix(PREFIX))]
+    return f"The model{'s' if len(names) > 1 else ''} {_and(names)}"
+
+
+def _unanswered(answers: pd.Series[Any], noun: str) -> list[str]:
+    n = int(answers.isna().sum())
+    return [f"{plural(n, noun)} {_is(n)} missing, as the model gave no valid answer."] if n else []
 
 
 def _consensus(table: pd.DataFrame) -> str:
@@ -94,7 +163,7 @@ def _predictions(table: pd.DataFrame) -> str:
     listed = f" ({_and(names)})" if len(names) <= 8 else ""
     text = (
         f"{plural(images, 'image')} {'has' if images == 1 else 'have'} predictions of "
-        f"{plural(len(names), what)}{listed}."
+        f"{plural(len(names), what)}{listed}{_by(table)}."
     )
     if "split" in table:
         splits = table.drop_duplicates("image_id")["split"]
@@ -106,6 +175,12 @@ def _predictions(table: pd.DataFrame) -> str:
         if n := int(splits.isin(["train", "val"]).sum()):
             text += f" The model had seen the labels of {plural(n, 'image')}."
     return text
+
+
+def _by(table: pd.DataFrame) -> str:
+    """The models that made predictions, if the table names them, with a space before them."""
+    named = table[by_machine(table)]
+    return f" by {_models(named).replace('The', 'the', 1)}" if len(named) else ""
 
 
 #: What the weights of :func:`label_shares` mean.

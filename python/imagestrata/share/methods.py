@@ -62,8 +62,10 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
         :func:`topic_gaps`, :func:`topic_odds`, :func:`topic_model` or :func:`share_model`. Or
         labels and what became of them: labels of one or several annotators, the result of
         :func:`agreement` or :func:`consensus`, of :func:`predict_labels`, or of
-        :func:`label_shares`. Or ratings: results of :func:`rating_means`, :func:`rating_gaps` or
-        :func:`rating_model`. Or a list of several, in the order of the text.
+        :func:`label_shares`. Or judged pairs by people or by a model, and their scores that
+        :func:`score_clustering` corrected (``machine``). Or ratings: results of
+        :func:`rating_means`, :func:`rating_gaps` or :func:`rating_model`. Or a list of several, in
+        the order of the text.
 
     Returns
     -------
@@ -190,7 +192,16 @@ def _filled(template: str, entry: Entry) -> str:
     text = template.format(**known)
     text += f"{_settings(entry['settings'])}."
     reasons = entry["counts"].get("reasons")
-    return f"{text} Some answers are missing or cut off{_listed(reasons)}." if reasons else text
+    text += f" Some answers are missing or cut off{_listed(reasons)}." if reasons else ""
+    return text + _paid(entry)
+
+
+def _paid(entry: Entry) -> str:
+    """Which models a server says that it used, and the cost; with a space before it."""
+    models, cost = entry["counts"].get("models"), entry["counts"].get("cost")
+    others = [name for name in models or [] if name != entry["settings"].get("model")]
+    text = f" By its own account, the server used {_and(others)}." if others else ""
+    return text + (f" The answers cost {cost:,.2f} at the prices given." if cost else "")
 
 
 #: Sentences with counts. Settings that they do not mention follow in parentheses.

@@ -167,7 +167,7 @@ def coder_costs(
     table = usable_images(images, None, False, progress)
     folder = None if out is None else check_path("out", out)
     answers = _stored(folder, settings)
-    n_done = len(table) - len(_unfinished(table["image_id"], answers))
+    n_done = len(table) - len(unfinished(table["image_id"], answers))
     return pd.DataFrame([model_costs(provider, settings, len(table), n_done, answers)])
 
 
@@ -188,7 +188,7 @@ def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
     return Answers(place, fingerprint(settings), FIELDS)
 
 
-def _unfinished(ids: Iterable[str], answers: Answers) -> list[str]:
+def unfinished(ids: Iterable[str], answers: Answers) -> list[str]:
     """The images or pairs that a model has not answered for good."""
     return [one for one in ids if not answers.found.get(one, {}).get("done")]
 
@@ -219,7 +219,7 @@ def ask_questions(
     unit, what : str
         Word for an item, and the name that progress shows.
     """
-    todo = {one: items[one] for one in _unfinished(items, answers)}
+    todo = {one: items[one] for one in unfinished(items, answers)}
     if not todo:
         return {}
     if isinstance(provider, ModelServer):

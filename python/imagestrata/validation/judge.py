@@ -20,12 +20,12 @@ from ..provenance import Step, fingerprint, held_result, step_folder
 from ..sampling.pairs import check_pairs, pair_id, read_drawn_pairs
 from ..tables import read_typed
 from ..text.answers import Answers
-from ..text.chat import Provider, check_budget, check_limits, check_provider
-from ..text.coder import FIELDS, ask_questions, label_of, warn_invalid
+from ..text.chat import Provider, check_budget, check_limits, check_provider, model_costs
+from ..text.coder import FIELDS, ask_questions, label_of, unfinished, warn_invalid
 from ..text.machines import PREFIX
 from ..text.questions import Question, prompt_of
 from ..text.questions import check_questions as with_answers
-from ..validate import check_bool
+from ..validate import check_bool, check_path
 from ..verbs import public
 from ..wording import arg
 
@@ -121,17 +121,9 @@ def judge_pairs(
     The model sees the left image of a pair first. :func:`sample_pairs` puts either image there at
     random.
     """
-    usual, words = usual_words(graded)
     table = _one_row_each(pairs)
-    texts = check_questions(questions, usual, [*table])
-    asked = with_answers(None, None, {name: (one, [*words]) for name, one in texts.items()})
-    settings = {
-        **check_provider("provider", provider).identity(),
-        "questions": [one.as_settings() for one in asked],
-        "prompt": prompt_of(asked, None, "the two images"),
-        "pictures": 2,
-        **check_limits(max_tokens, temperature, side),
-    }
+    asked, words = _asked(table, graded, questions)
+    settings = _settings(provider, asked, max_tokens, temperature, side)
     consent = check_bool("consent", consent)
     budget = check_budget(budget, provider, settings["max_tokens"])
     files = {
@@ -150,8 +142,7 @@ def judge_pairs(
         overwrite=check_bool("overwrite", overwrite),
     )
     assert step.folder is not None
-    place = step.folder / "judgements" / "answers.jsonl"
-    answers = Answers(place, fingerprint(settings), FIELDS)
+    answers = _stored(step.folder, settings)
     failed: dict[str, str] = {}
 
     def make() -> pd.DataFrame:
@@ -176,6 +167,52 @@ def judge_pairs(
         }
 
     return step.table(make, counts, read=read_judgements, identity=judgements_fingerprint)
+
+
+def judge_costs(
+    pairs: Any,
+    provider: Any,
+    out: str | os.PathLike[str] | None,
+    graded: bool,
+    questions: Any,
+    max_tokens: int | None,
+    temperature: float | None,
+    side: int,
+) -> pd.DataFrame:
+    """The table of :func:`costs` for pairs, each of which is judged at the first attempt."""
+    table = _one_row_each(pairs)
+    asked, _ = _asked(table, graded, questions)
+    settings = _settings(provider, asked, max_tokens, temperature, side)
+    answers = _stored(None if out is None else check_path("out", out), settings)
+    ids = [pair_id(*images) for images in table[["image_a", "image_b"]].itertuples(index=False)]
+    n_done = len(ids) - len(unfinished(ids, answers))
+    row = model_costs(provider, settings, len(ids), n_done, answers)
+    return pd.DataFrame([{"n_pairs": row.pop("n_images"), **row}])
+
+
+def _asked(
+    pairs: pd.DataFrame, graded: bool, questions: Any
+) -> tuple[list[Question], Sequence[str]]:
+    """The checked questions about each pair, and their answers."""
+    usual, words = usual_words(graded)
+    texts = check_questions(questions, usual, [*pairs])
+    return with_answers(None, None, {name: (one, [*words]) for name, one in texts.items()}), words
+
+
+def _settings(provider: Any, asked: Sequence[Question], *limits: Any) -> dict[str, Any]:
+    """The checked settings that affect an answer."""
+    return {
+        **check_provider("provider", provider).identity(),
+        "questions": [one.as_settings() for one in asked],
+        "prompt": prompt_of(asked, None, "the two images"),
+        "pictures": 2,
+        **check_limits(*limits),
+    }
+
+
+def _stored(folder: Path | None, settings: Mapping[str, Any]) -> Answers:
+    place = None if folder is None else folder / "judgements" / "answers.jsonl"
+    return Answers(place, fingerprint(settings), FIELDS)
 
 
 def read_judgements(folder: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Numbers of ratings, and costs of descriptions and tags, before they are made."""
+"""Numbers of ratings, and costs of a model's or service's answers, before they are made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError
 from ..progress import Progress
+from ..sampling.assign import check_packets
 from ..text.coder import coder_costs
 from ..text.describe import PROMPT, description_costs
 from ..text.local import LocalModel
@@ -17,9 +18,9 @@ from ..text.rekognition import Rekognition
 from ..text.server import ModelServer
 from ..text.tags import tag_costs
 from ..validate import check_idle, check_int
+from ..validation.judge import judge_costs
 from ..verbs import public, recognise
 from ..wording import arg, quote, verb
-from .assign import check_packets
 
 
 @public
@@ -37,23 +38,25 @@ def costs(
     question: str | None = None,
     questions: Mapping[str, Any] | None = None,
     meaning: str = "denotative",
+    graded: bool = False,
     progress: Progress = True,
 ) -> pd.DataFrame:
-    """Count the ratings that packets need, or estimate the costs of descriptions or tags.
+    """Count the ratings that packets need, or estimate what a model or service costs.
 
     No image is sent.
 
     Parameters
     ----------
     x : DataFrame, path, or list of paths
-        Packets of :func:`assign_annotators` or :func:`reassign`; or images as in
-        :func:`describe_images` and :func:`tag_images`.
+        Packets of :func:`assign_annotators` or :func:`reassign`; images as in
+        :func:`describe_images` and :func:`tag_images`; or pairs of :func:`sample_pairs`, as in
+        :func:`judge_pairs`.
     provider : ModelServer, LocalModel or Rekognition; optional
-        Service that would describe or tag the images. The estimate is computed from its
-        ``price`` and, for models, ``tokens_per_image``. With packets, leave it out.
+        Service that would describe or tag the images or judge the pairs. The estimate is computed
+        from its ``price`` and, for models, ``tokens_per_image``. With packets, leave it out.
     out : path, optional
-        Folder of the descriptions or tags. Answers that are already there cost nothing, and
-        their numbers of tokens replace ``tokens_per_image``.
+        Folder of the descriptions, tags or judgements. Answers that are already there cost
+        nothing, and their numbers of tokens replace ``tokens_per_image``.
     n_items : int, default 10
         Packets only: number of items on which each image is rated; by default the ten emotions.
     prompt : str
@@ -67,7 +70,10 @@ def costs(
         Longer side of the images that are sent, in pixels; ``tokens_per_image`` depends on it.
     labels, question, questions, meaning : optional
         Models only: as in :func:`tag_images`, for the costs of answers instead of descriptions.
-        More attempts after invalid answers cost more.
+        More attempts after invalid answers cost more. For pairs, ``questions`` is as in
+        :func:`judge_pairs`.
+    graded : bool, default False
+        Pairs only: as in :func:`judge_pairs`.
     progress : bool or callable, default True
         Images only: see :data:`imagestrata.progress.Progress`.
 
@@ -83,11 +89,14 @@ def costs(
         models also ``tokens_in`` and ``tokens_out`` of the others, on the assumption
         that every answer has the maximum length. Costs are missing without a price.
 
+        **Pairs.** The same, with ``n_pairs`` instead of ``n_images``.
+
     Raises
     ------
     ImagestrataError
         If images are given without a provider or packets with one, an argument has no effect,
-        or for the reasons of :func:`describe_images` and :func:`tag_images`.
+        or for the reasons of :func:`describe_images`, :func:`tag_images` and
+        :func:`judge_pairs`.
     """
     of_people = {"n_items": (n_items, 10)}
     of_answers = {
@@ -102,14 +111,21 @@ def costs(
         "questions": (questions, None),
         "meaning": (meaning, "denotative"),
     }
-    if recognise(x) == "packets":
+    of_pairs = {"graded": (graded, False)}
+    what = recognise(x)
+    if what == "packets":
         if provider is not None:
             raise ImagestrataError(
                 f"{arg('provider')} has no effect with a table of packets as {arg('x')}.",
                 "Leave it out, or give images.",
             )
-        check_idle("with packets", out=(out, None), **of_answers, **of_questions)
+        check_idle("with packets", out=(out, None), **of_answers, **of_questions, **of_pairs)
         return _packet_costs(x, check_int("n_items", n_items, minimum=1))
+    if what in ("pairs", "judgements") and provider is not None:
+        asked = of_questions.pop("questions")[0]
+        check_idle("with pairs", prompt=of_answers["prompt"], **of_people, **of_questions)
+        return judge_costs(x, provider, out, graded, asked, max_tokens, temperature, side)
+    check_idle("with images", **of_pairs)
     if isinstance(provider, ModelServer | LocalModel):
         check_idle("with images", **of_people)
         if question is not None or questions is not None:
@@ -127,7 +143,7 @@ def costs(
     if provider is None:
         raise ImagestrataError(
             f"{arg('x')} is not a table of packets, with columns such as 'packet_id' and "
-            f"'position', and {arg('provider')} is missing, which images need.",
+            f"'position', and {arg('provider')} is missing, which images and pairs need.",
             f"Give the result of {verb('assign_annotators')}, or {arg('provider')}, the result of "
             f"{services}.",
         )
