@@ -58,7 +58,8 @@ run <- function(per, predictor, family, role) {
   set.seed(per)
   worlds <- lapply(seq_len(n_worlds), \(i) draw_images(per, predictor))
   truths <- lapply(worlds, \(images) {
-    stats::coef(stats::glm(true_formula, model_family, draw_posts(images, 3000, sized(6000, 60000))))
+    posts <- draw_posts(images, 3000, sized(6000, 60000))
+    stats::coef(stats::glm(true_formula, model_family, posts))
   })
   found <- lapply(seq_len(n_corpora), function(i) {
     set.seed(10000 + i)

@@ -51,7 +51,9 @@ write_result <- function(name, rows, ..., shown = rows, title = name, notes = NU
   dir.create(folder, showWarnings = FALSE, recursive = TRUE)
   writeLines(text, file.path(folder, paste0(name, ".md")), useBytes = TRUE)
   rows <- as.data.frame(rows)
-  rows[vapply(rows, is.double, NA)] <- lapply(rows[vapply(rows, is.double, NA)], signif, 6)
+  rows[] <- lapply(rows, function(column) {
+    if (is.double(column)) signif(column, 6) else replace(column, column %in% "", NA)
+  })
   facts <- list(machine = machine, commit = commit, size = bench_size, simulations = simulations)
   jsonlite::write_json(
     c(facts, list(rows = rows)), file.path(folder, paste0(name, ".json")),

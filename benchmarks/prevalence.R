@@ -119,8 +119,8 @@ write_result(
     ),
     paste(
       "survey covers: survey's standard error with a t distribution, authors minus one, on the",
-      "logit scale. no post shows it: percent of the corpora. gap: between parties; gap of periods:",
-      "between two periods (of 0) with the same authors."
+      "logit scale. no post shows it: percent of the corpora. gap: between parties; gap of",
+      "periods: between two periods (of 0) with the same authors."
     )
   )
 )

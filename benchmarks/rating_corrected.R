@@ -55,7 +55,8 @@ make_ratings <- function(corpora, n_raters) {
         respondent_id = rep(paste0(group, round, "-", person), n_items), group = group,
         image_id = rep(as.character(drawn), n_items), cluster = rep(of, n_items),
         item = rep(items, each = length(drawn)), rating = as.vector(rating),
-        N_h = rep(sizes[of], n_items), n_h = n_h, weight_cluster = 1 / n_h, weight_corpus = N_h / n_h
+        N_h = rep(sizes[of], n_items), n_h = n_h, weight_cluster = 1 / n_h,
+        weight_corpus = N_h / n_h
       )
     }))
   }))

@@ -92,7 +92,7 @@ write_result(
     "Percent of ", n_corpora, " simulated corpora in which a 95% interval covers the truth. ",
     "Authors have 40 posts on average; `unevenness` is the squared coefficient of variation of ",
     "their numbers. `spread` and `burst` are the standard deviations of effects of authors and of ",
-    "their months, in log odds; `rate` is the log odds of the topic. Party and followers belong to ",
-    "authors, time to posts."
+    "their months, in log odds; `rate` is the log odds of the topic. Party and followers belong ",
+    "to authors, time to posts."
   )
 )

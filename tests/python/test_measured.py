@@ -98,3 +98,21 @@ def test_figures_without_a_mark_are_found(known):
     text += '\nNot 3.5.\n\nHere: <!--= speed("seconds", 1) -->1.0, 8 s and 9%.\n'
     found = [one.split(" in ")[0] for one in measured.unmarked(text, known)]
     assert found == ["2.5", "40", ".5", "8", "9"]
+
+
+def test_figures_of_help_pages_are_those_of_the_results():
+    """Help pages have no marks: comments cannot stand in roxygen."""
+    two_way, alone = (
+        KNOWN["rating_model"]("covers", variance=one) for one in ("two-way", "respondent")
+    )
+    short = KNOWN["rating_model"]("error / spread", "respondent", respondents_a_group=15).min()
+    few = KNOWN["engagement"]("covered", method="author and image, CR2")
+    for file, said in {
+        "rating-model.R": f"truth in {two_way.min():.0f} to {two_way.max():.0f}% of "
+        f"{KNOWN['rating_model'].simulations} studies, on average in {two_way.mean():.0f}%.",
+        "rating-model.R ": f"up to {100 - 100 * short:.0f}% too small with 15 respondents a group; "
+        f"their intervals covered {alone.min():.0f} to {alone.max():.0f}%",
+        "share-model.R": f"{100 * few.min():.0f} to {100 * few.max():.0f}% instead of 95%",
+    }.items():
+        text = (ROOT / "R" / file.strip()).read_text(encoding="utf-8")
+        assert said in re.sub(r"\n#' ", " ", text)
