@@ -1,12 +1,12 @@
 # make demo   set everything up and cluster a drawn corpus of images
 # make test   set everything up and run all tests, of Python and R
 # make lint   style and types           make bench  measure all figures of the docs anew
-# make docs   pages of all public names   make document  what is made from the R sources
+# make site   the website, in site/       make document  what is made from the R sources
 # make coverage  which lines the tests of both languages reach
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-r test-lowest coverage lint bench docs document vignettes clean
+.PHONY: demo test test-r test-lowest coverage lint bench site document vignettes clean
 .DELETE_ON_ERROR:
 
 demo: .venv/core
@@ -29,7 +29,7 @@ coverage: .venv/dev
 	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python NOT_CRAN=true OMP_NUM_THREADS=1 \
 	  Rscript -e 'print(covr::package_coverage(quiet = FALSE))'
 
-# What is made from the sources: pictures, man pages, examples, vignettes, PARITY.md, the site.
+# What is made from the sources: pictures, man pages, examples, vignettes, PARITY.md.
 document: .venv/dev demo
 	@tools/system-packages chromium r tesseract
 	$(BIN)/python tools/pictures.py
@@ -60,12 +60,16 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python tools/measured.py
 
-docs: .venv/dev
-	$(BIN)/pdoc --docformat numpy --output-directory build/docs imagestrata
-	@echo "Open build/docs/imagestrata.html"
+# One website of both references, docs, vignettes and a gallery; it ends with an error if a link
+# leads nowhere.
+site: .venv/dev
+	@tools/system-packages r
+	RETICULATE_PYTHON=$(CURDIR)/$(BIN)/python OMP_NUM_THREADS=1 Rscript tools/site.R
+	$(BIN)/python tools/site.py
+	@echo "Open site/index.html"
 
 clean:
-	rm -rf .venv .venv-lowest demo build dist python/*.egg-info
+	rm -rf .venv .venv-lowest demo build dist site python/*.egg-info
 
 .venv/core: pyproject.toml
 	@tools/system-packages venv
