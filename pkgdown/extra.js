@@ -8,7 +8,7 @@ const make = (tag, props, ...inside) => {
 };
 
 /* ---- contents of the page ---- */
-const contents = document.querySelector("#toc");
+const contents = document.querySelector("#toc, #contents");
 if (contents) {
   const list = make("ul");
   for (const heading of document.querySelectorAll("main h2[id], main h3[id]")) {

@@ -16,6 +16,7 @@ pkgdown::build_home(site)
 pkgdown::build_reference(site, preview = FALSE, devel = FALSE)
 pkgdown::build_articles(site, preview = FALSE)
 pkgdown::build_news(site, preview = FALSE)
+dir.create(file.path("site", "frames"))
 for (depth in 0:2) {
   pkgdown::render_page(
     site, "title-body", list(pagetitle = "@title@", body = "<div>@body@</div>"),

@@ -57,6 +57,9 @@ def main() -> None:
         (SITE / path).parent.mkdir(parents=True, exist_ok=True)
         (SITE / path).write_text(filled.replace("@title@", html.escape(title)), encoding="utf-8")
 
+    shutil.copytree(
+        ROOT / "vignettes" / "figures", SITE / "articles" / "figures", dirs_exist_ok=True
+    )
     groups = write_guides(write)
     topics = r_topics()
     twins = pairs_of_names(topics)
@@ -99,7 +102,7 @@ def write_guides(write: Callable[[str, str, str], None]) -> dict[str, str]:
     for folder in ("docs", "docs/replication", RESULTS):
         for file in sorted((ROOT / folder).glob("*.md")):
             body = pandoc(file.read_text(encoding="utf-8"), "--from=gfm")
-            title, body = split_title(body)
+            title, body = split_title(body, file.stem.replace("_", " ").capitalize())
             path = place_of(file.relative_to(ROOT).as_posix())
             write(path, title, body)
             if folder == RESULTS:
@@ -114,10 +117,11 @@ def write_guides(write: Callable[[str, str, str], None]) -> dict[str, str]:
     return groups
 
 
-def split_title(body: str) -> tuple[str, str]:
-    """The text of the first heading, and the rest."""
+def split_title(body: str, otherwise: str) -> tuple[str, str]:
+    """The text of the first heading, if there is one, and the rest."""
     heading = re.search(r"<h1[^>]*>(.*?)</h1>", body, re.DOTALL)
-    assert heading, body[:80]
+    if not heading:
+        return otherwise, body
     return plain(heading[1]), body[: heading.start()] + body[heading.end() :]
 
 
@@ -289,17 +293,19 @@ def moved(address: str, path: str) -> str:
     target, mark, fragment = address.partition("#")
     if not target or re.match(r"[a-z]+:", target):
         return html.escape(address)
-    to = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
-    if not (SITE / to).is_file():
-        source = next(
-            (one for one in (to, re.sub(r"\.html$", ".md", to)) if (ROOT / one).exists()), None
-        )
-        if source is None or to.startswith(".."):
-            return html.escape(address)
-        to = place_of(source)
-        if not (SITE / to).exists() and (ROOT / source).is_file():
-            (SITE / to).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / source, SITE / to)
+    if (SITE / posixpath.dirname(path) / target).is_file():
+        return html.escape(address)
+    folder = "" if path == "news/index.html" else posixpath.dirname(path)  # as in NEWS.md
+    to = posixpath.normpath(posixpath.join(folder, target))
+    source = next(
+        (one for one in (to, re.sub(r"\.html$", ".md", to)) if (ROOT / one).exists()), None
+    )
+    if source is None or to.startswith(".."):
+        return html.escape(address)
+    to = place_of(source)
+    if not (SITE / to).exists() and (ROOT / source).is_file():
+        (SITE / to).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / source, SITE / to)
     relative = os.path.relpath(to, posixpath.dirname(path) or ".").replace(os.sep, "/")
     return html.escape(relative + mark + fragment)
 

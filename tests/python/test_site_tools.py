@@ -99,6 +99,8 @@ def test_references_in_docstrings(role, link):
         ("docs/posts.html", "../benchmarks/results", "../benchmarks/results/index.html"),
         ("docs/replication/index.html", "../../NEWS.md", "../../news/index.html"),
         ("index.html", "NEWS.html", "news/index.html"),
+        ("news/index.html", "docs/labels.html#a", "../docs/labels.html#a"),
+        ("news/index.html", "index.html", "index.html"),
         ("docs/posts.html", "../vignettes/posts.Rmd", "../articles/posts.html"),
         ("docs/posts.html", "missing.md", "missing.md"),
         ("docs/posts.html", "https://example.org/a.md", "https://example.org/a.md"),
