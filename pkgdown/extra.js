@@ -99,9 +99,11 @@ const search = (query) => {
   return { hits: hits.map((hit) => hit.row), words };
 };
 
-/* The text around the first word, with all words marked. */
+/* The text around the words together, or around the first that occurs, with all words marked. */
 const excerpt = (row, words) => {
-  const at = Math.max(0, Math.min(...words.map((word) => row.written.indexOf(word)).filter((n) => n >= 0), row.text.length));
+  const together = row.written.indexOf(words.join(" "));
+  const places = words.map((word) => row.written.indexOf(word)).filter((n) => n >= 0);
+  const at = together >= 0 ? together : Math.min(...places, row.text.length);
   const start = at >= row.text.length ? 0 : Math.max(0, row.text.lastIndexOf(" ", Math.max(0, at - 40)) + 1);
   const piece = row.text.slice(start, start + 150);
   const low = row.written.slice(start, start + 150);

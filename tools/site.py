@@ -191,11 +191,12 @@ def write_gallery(write: Callable[[str, str, str], None]) -> None:
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace(f"{work.as_posix()}/", "demo/"), encoding="utf-8")
     address = page.relative_to(SITE).as_posix()
+    n_files = sum(file.is_file() for file in (work / "images").rglob("*"))
     write(
         "gallery.html",
         "Gallery",
         f"""<p class="whole">This is the page that <code>imagestrata run</code> made of
-        {len(list((work / "images").iterdir()))} drawn images, without any edit. Click an image to
+        {n_files} drawn files, without any edit. Click an image to
         enlarge it. Names and merges that you try out stay in your browser
         (<a href="docs/gallery.html">what the page can do</a>; <a href="{address}">open it
         alone</a>).</p>

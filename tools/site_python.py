@@ -142,6 +142,7 @@ def _shown(made: str, name: str, member: str) -> str:
             return f"<h4>{text}</h4>"
         return f'<h2 id="{re.sub(r"[^a-z]+", "-", text.lower())}">{text}</h2>'
 
+    made = made.replace('<div class="sourceCode"', '<div class="sourceCode dont-index"', 1)
     made = made.replace(_BACKSLASH, "\\")
     made = re.sub(rf"<dd>\s*<p>{_SAME}</p>\s*</dd>", "", made)
     made = re.sub(r"<h1[^>]*>(.*?)</h1>", heading, made, flags=re.DOTALL)
