@@ -75,8 +75,9 @@ limits_of_rates <- function(p, error, n, conf_level) {
 #'   `packets`, of `respondents`, or of `ratings` that are about images.
 #' @param respondents A table with the column `respondent_id` and what is known of everybody who was
 #'   asked, also of those who rated nothing.
-#' @param respondent_weight Survey weights that the result is multiplied by: a column of
-#'   `respondents` or `ratings`, as in [rating_means()].
+#' @param respondent_weight Survey weights: a column of `respondents`, `packets` or `ratings`, as in
+#'   [rating_means()]. The result of `response_weights()` is multiplied by them. `response_bounds()`
+#'   needs them of everybody who was asked, also of those who rated nothing.
 #'
 #' @section Response weights:
 #' A logistic regression on `formula` estimates the probability p that a respondent rates an image,
@@ -129,9 +130,8 @@ response_weights <- function(ratings,
   ratings <- plain_tibble(ratings)[kept, ]
   ratings$response_probability <- asks$response_probability[at[kept]]
   ratings$response_weight <- asks$response_weight[at[kept]]
-  column <- rlang::enquo(respondent_weight)
-  if (!rlang::quo_is_null(column)) {
-    name <- if (rlang::quo_is_symbol(column)) rlang::as_name(column) else rlang::eval_tidy(column)
+  name <- name_of_weight(rlang::enquo(respondent_weight))
+  if (!is.null(name)) {
     source <- if (name %in% names(asks)) asks[[name]][at[kept]] else ratings[[name]]
     if (!is.numeric(source) || anyNA(source)) {
       abort_imagestrata(
@@ -211,6 +211,8 @@ scaled_response_weights <- function(asks, group) {
 #' group and cluster, and those of the other group higher, for the gap to vanish. A tipping point
 #' of several points on a scale from 0 to 10 is hardly plausible; one of half a point is.
 #'
+#' With `respondent_weight`, missing answers have the weights of the people who were asked for them.
+#'
 #' @returns `response_bounds()`: a tibble with one row per measure and group or contrast: `level`,
 #'   `item`, `dimension`, the columns of `by` or `contrast`, `estimate` (of the given answers, as
 #'   [rating_means()] or [rating_gaps()] have it), `low`, `high`, `conf.low`, `conf.high`,
@@ -231,7 +233,9 @@ response_bounds <- function(ratings,
                             of = "gaps",
                             scale = c(0, 10),
                             weight = "cluster",
+                            respondent_weight = NULL,
                             variance = "two-way",
+                            respondents = NULL,
                             conf_level = 0.95,
                             ...) {
   check_dots(...)
@@ -239,6 +243,15 @@ response_bounds <- function(ratings,
   check_estimate(weight, variance, FALSE, conf_level)
   scale <- check_scale(scale)
   asked <- asked_of(ratings, packets)
+  given <- ratings
+  ratings <- plain_tibble(ratings)[!is.na(asked$place), ]
+  asked$place <- asked$place[!is.na(asked$place)]
+  column <- name_of_weight(rlang::enquo(respondent_weight))
+  asked$asks <- add_respondents(asked, respondents)
+  if (!is.null(column)) {
+    asked$asks[[column]] <- survey_weights_of(asked, ratings, column)
+    ratings[[column]] <- asked$asks[[column]][asked$place]
+  }
   columns <- select_by(ratings, rlang::enquo(by), rlang::current_env())
   asked$missing <- missing_answers(asked, ratings, columns, weight)
   outside <- range(ratings$rating, na.rm = TRUE)
@@ -249,7 +262,9 @@ response_bounds <- function(ratings,
     )
   }
   complete <- function(rating) complete_ratings(ratings, asked, rating)
-  options <- list(weight = weight, variance = variance, conf_level = conf_level)
+  options <- list(
+    weight = weight, respondent_weight = column, variance = variance, conf_level = conf_level
+  )
   if (of == "means") {
     estimate <- function(ratings) rlang::inject(rating_means(ratings, by = !!columns, !!!options))
     table <- bounds_of(ratings, estimate, complete(scale[1]), complete(scale[2]), conf_level)
@@ -262,7 +277,7 @@ response_bounds <- function(ratings,
     keys, "estimate", "low", "high", "conf.low", "conf.high", "missing",
     if (of == "gaps") "tipping_point"
   )
-  name_clusters(table[found], ratings)
+  name_clusters(table[found], given)
 }
 
 # The table of an estimate with the bounds that two completed tables of ratings give it.
@@ -330,7 +345,7 @@ bounds_of_gaps <- function(ratings, asked, columns, scale, options) {
       ratings, estimate, complete(ifelse(first, scale[1], scale[2])),
       complete(ifelse(first, scale[2], scale[1])), options$conf_level
     )
-    like_given <- typical_answers(ratings, asked$missing, group)
+    like_given <- typical_answers(ratings, asked$missing, group, options$respondent_weight)
     moved <- lapply(c(0, 1), function(by) {
       suppressMessages(suppressWarnings(
         estimate(complete(like_given + ifelse(first, -by, by))),
@@ -349,17 +364,93 @@ bounds_of_gaps <- function(ratings, asked, columns, scale, options) {
 droplevels_of <- function(x) if (is.factor(x)) droplevels(x) else x
 
 # The mean of the given answers of the same group to the item in the same cluster, or else overall.
-typical_answers <- function(ratings, missing, group) {
+typical_answers <- function(ratings, missing, group, column) {
+  ratings <- ratings[!is.na(ratings$rating), ]
+  weight <- if (is.null(column)) rep(1, nrow(ratings)) else ratings[[column]]
   mean_in <- function(names) {
     key <- \(table) do.call(paste, c(lapply(table[names], as.character), sep = "\r"))
-    means <- tapply(ratings$rating, key(ratings), mean, na.rm = TRUE)
-    as.vector(means[key(missing)])
+    sums <- rowsum(cbind(weight * ratings$rating, weight), key(ratings))
+    at <- match(key(missing), rownames(sums))
+    unname(sums[at, 1] / sums[at, 2])
   }
   found <- dplyr::coalesce(mean_in(c("item", group)), mean_in("item"))
   if ("cluster" %in% names(ratings)) {
     found <- dplyr::coalesce(mean_in(c("item", group, "cluster")), found)
   }
   found
+}
+
+# ---- Survey weights ---------------------------------------------------------------------------
+
+# The name of a column: given bare or as text; NULL if there is none.
+name_of_weight <- function(column, call = rlang::caller_env()) {
+  if (rlang::quo_is_null(column)) {
+    return(NULL)
+  }
+  if (rlang::quo_is_symbol(column)) {
+    return(rlang::as_name(column))
+  }
+  check_string(rlang::eval_tidy(column), "respondent_weight", call = call)
+}
+
+# The weight of each request: the one that is known of everybody who was asked, or that of the
+# respondent's own ratings.
+survey_weights_of <- function(asked, ratings, column, call = rlang::caller_env()) {
+  asks <- asked$asks
+  given <- ratings[[column]]
+  weight <- asks[[column]]
+  if (is.null(weight) && is.null(given)) {
+    abort_imagestrata(
+      "{.arg respondent_weight} names {.field {column}}, which is not a column of {.arg
+       respondents}, {.arg packets} or {.arg ratings}.",
+      call = call
+    )
+  }
+  who <- as.character(ratings$respondent_id)
+  if (is.null(weight)) {
+    differs <- which(!given %in% NA & given != given[match(who, who)])
+    if (length(differs) > 0) {
+      one <- who[differs[1]]
+      abort_imagestrata(
+        "{.field {column}} must be the same in all ratings by a respondent, but differs for {.val
+         {one}}: {.val {unique(given[who == one])}}.",
+        hint = "Weights for non-response, see {.fn response_weights}, are not meant for bounds,
+                which assume nothing about missing answers.",
+        call = call
+      )
+    }
+    weight <- given[match(asks$respondent_id, who)]
+  }
+  if (!is.numeric(weight)) {
+    abort_imagestrata(
+      "{.field {column}} must hold numbers, not {.obj_type_friendly {weight}}.",
+      call = call
+    )
+  }
+  weight <- as.double(weight)
+  wrong <- !is.finite(weight) | weight <= 0
+  if (any(wrong)) {
+    people <- unique(asks$unit[wrong])
+    abort_imagestrata(
+      "{.field {column}} must be a positive number for everybody who was asked, but is {.val
+       {weight[wrong][1]}} for {length(people)} of {length(unique(asks$unit))} of them, {.val
+       {people[1]}} for one.",
+      hint = "Give the weights of all, also of those who rated nothing, as a column of {.arg
+              respondents}.",
+      call = call
+    )
+  }
+  own <- weight[asked$place]
+  if (!is.null(given) && any(abs(own - given) > 1e-6 * own, na.rm = TRUE)) {
+    one <- which(abs(own - given) > 1e-6 * own)[1]
+    abort_imagestrata(
+      "{.field {column}} of {.val {who[one]}} is {.val {as.double(given[one])}} in {.arg ratings},
+       but {.val {own[one]}} in {.arg respondents} or {.arg packets}.",
+      hint = "Use one set of weights.",
+      call = call
+    )
+  }
+  weight
 }
 
 # ---- Who was asked ----------------------------------------------------------------------------
@@ -441,16 +532,23 @@ name_respondents <- function(packets, ratings, call) {
   packets
 }
 
-# The columns that are the same in all ratings of an image: its cluster, its weights, its month.
+# The columns that are about images: their cluster, their weights, their month. If every image has
+# one rating, columns about respondents are the same in all ratings of an image too.
 images_columns <- function(ratings) {
   image <- number_values(as.character(ratings$image_id))
-  first <- match(image, image)
+  respondent <- number_values(as.character(ratings$respondent_id))
+  cluster <- if ("cluster" %in% names(ratings)) number_values(as.character(ratings$cluster))
   others <- setdiff(names(ratings), c(
     "respondent_id", "group", "image_id", "item", "dimension", "rating", "packet_id"
   ))
   others[vapply(others, function(name) {
     x <- as.character(ratings[[name]])
-    all(x == x[first] | (is.na(x) & is.na(x[first])), na.rm = FALSE) %in% TRUE
+    constant <- function(unit) {
+      first <- x[match(unit, unit)]
+      all((x == first) %in% TRUE | (is.na(x) & is.na(first)))
+    }
+    constant(image) && (name %in% sample_columns || !constant(respondent) ||
+      (!is.null(cluster) && constant(cluster)))
   }, NA)]
 }
 

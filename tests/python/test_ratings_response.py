@@ -56,8 +56,12 @@ def answers() -> pd.DataFrame:
 
 
 def people() -> pd.DataFrame:
-    known = golden("survey")[["respondent_id", "ideology", "gender"]].drop_duplicates()
-    silent = pd.DataFrame({"respondent_id": ["p61"], "ideology": [3], "gender": ["f"]})
+    known = golden("survey")[
+        ["respondent_id", "ideology", "gender", "survey_weight"]
+    ].drop_duplicates()
+    silent = pd.DataFrame(
+        {"respondent_id": ["p61"], "ideology": [3], "gender": ["f"], "survey_weight": [1.2]}
+    )
     return pd.concat([known, silent], ignore_index=True)
 
 
@@ -145,6 +149,78 @@ def test_bounds_are_what_a_calculation_by_hand_gives():
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_bounds_with_survey_weights_are_what_a_calculation_by_hand_gives():
+    known = pd.DataFrame({"respondent_id": list("abcd"), "w": [1, 3, 2, 6]})
+
+    def weighted(known: pd.DataFrame, **options: str) -> pd.DataFrame:
+        return response_bounds(
+            answers(), packets(), respondent_weight="w", respondents=known, **options
+        )
+
+    means = weighted(known, of="means")
+    # D: image 1 has 4 by a and 8 by b; image 2 has 6 by a, and b's answer is missing. Each image
+    # has its answers' weights by half, since it was asked of two.
+    given = [(4 / 2 + 3 * 8 / 2 + 6) / (1 / 2 + 3 / 2 + 1), 3]
+    assert means["estimate"].tolist() == pytest.approx(given)
+    low, high = [34 / 8, (2 * 2 + 2 * 4) / 16], [(34 + 3 * 10) / 8, (2 * 2 + 2 * 4 + 120) / 16]
+    assert means["low"].tolist() == pytest.approx(low)
+    assert means["high"].tolist() == pytest.approx(high)
+    gaps = weighted(known)
+    assert gaps["estimate"].tolist() == pytest.approx([given[0] - given[1]])
+    assert gaps["low"].tolist() == pytest.approx([low[0] - high[1]])
+    assert gaps["high"].tolist() == pytest.approx([high[0] - low[1]])
+    # Missing answers like the given ones: b gives image 2 a 6; d gives 2 and 4, so that R has 3. A
+    # point lower or higher moves D by 3 / 8 and R by 12 / 16.
+    tipping = ((34 + 18) / 8 - 3) / (3 / 8 + 12 / 16)
+    assert gaps["tipping_point"].tolist() == pytest.approx([tipping])
+    # Only proportions matter, and equal weights do not.
+    pd.testing.assert_frame_equal(weighted(known.assign(w=known["w"] * 1000)), gaps)
+    equal, without = weighted(known.assign(w=7)), response_bounds(answers(), packets())
+    pd.testing.assert_frame_equal(equal, without)
+    # Weights of the ratings are enough if everybody rated something.
+    own, asked = answers().assign(w=[1, 1, 3, 2, 2]), packets()[:6]
+    pd.testing.assert_frame_equal(
+        response_bounds(own, asked, respondent_weight="w"),
+        response_bounds(answers(), asked.assign(w=[1, 1, 3, 3, 2, 2]), respondent_weight="w"),
+    )
+    for ratings, asks, options, message in (
+        (own, packets(), {}, "is nan for 1 of 4 of them, 'd' for one"),
+        (own.drop(columns="w"), asked, {}, "not a column of"),
+        (own.assign(w=range(1, 6)), asked, {}, "differs for 'a'"),
+        (own, asked, {"respondents": known.assign(w=7)}, "'w' of 'a' is 1 in the ratings, but 7"),
+    ):
+        with pytest.raises(ImagestrataError, match=message):
+            response_bounds(ratings, asks, respondent_weight="w", **options)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ratings_that_nobody_asked_for_are_in_no_bound_and_no_estimate():
+    more = pd.concat([answers(), answers()[:1].assign(respondent_id="z", rating=10.0)])
+    with pytest.warns(UserWarning, match="1 of 6 ratings are of images"):
+        bounds = response_bounds(more, packets(), of="means")
+    pd.testing.assert_frame_equal(bounds, response_bounds(answers(), packets(), of="means"))
+
+
+def test_what_is_known_of_respondents_is_not_taken_for_what_is_known_of_images():
+    # Every image has one rating, so that ages do not differ between the ratings of an image.
+    asked = pd.DataFrame(
+        {
+            "respondent_id": list("aabbccdd"), "group": "D", "image_id": list("12132434"),
+            "cluster": 1,
+        }
+    )  # fmt: skip
+    ratings = asked.iloc[[0, 3, 4, 7]].assign(
+        item="angry", rating=[1, 2, 3, 4], age=[20, 30, 40, 50], weight_cluster=0.25
+    )
+    known = pd.DataFrame({"respondent_id": list("abcd"), "age": [20, 30, 40, 50]})
+    expected = response_weights(ratings, asked.merge(known), "~ age", by=None)
+    found = response_weights(ratings, asked, "~ age", known, by=None)
+    pd.testing.assert_frame_equal(found, expected)
+    with pytest.raises(ImagestrataError, match="neither"):
+        response_weights(ratings, asked, "~ age", by=None)
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_response_is_that_of_r():
     ratings, asked = golden("survey"), golden("packets")
     options = {"rtol": 1e-6, "check_dtype": False, "check_like": True}
@@ -166,6 +242,9 @@ def test_response_is_that_of_r():
         response_bounds(ratings, asked),
         response_bounds(ratings, asked, ["group", "month"]),
         response_bounds(ratings, asked, of="means", weight="corpus", scale=(-1, 12)),
+        response_bounds(
+            ratings, asked, "month", respondent_weight="survey_weight", respondents=people()
+        ),
     ]
     known = golden("response-bounds")
     keys = ["level", "item", "contrast", "month", "group"]

@@ -349,8 +349,9 @@ golden_packets <- function(ratings) {
 }
 
 golden_people <- function(ratings) {
-  people <- dplyr::distinct(ratings, respondent_id, ideology, gender)
-  dplyr::bind_rows(people, tibble::tibble(respondent_id = "p61", ideology = 3L, gender = "f"))
+  people <- dplyr::distinct(ratings, respondent_id, ideology, gender, survey_weight)
+  silent <- tibble::tibble(respondent_id = "p61", ideology = 3L, gender = "f", survey_weight = 1.2)
+  dplyr::bind_rows(people, silent)
 }
 
 golden_response <- function(ratings, packets, people) {
@@ -364,7 +365,11 @@ golden_response <- function(ratings, packets, people) {
   kept <- c("respondent_id", "image_id", "item", "response_probability", "response_weight")
   bounds <- quietly(dplyr::bind_rows(
     response_bounds(ratings, packets), response_bounds(ratings, packets, c(group, month)),
-    response_bounds(ratings, packets, of = "means", weight = "corpus", scale = c(-1, 12))
+    response_bounds(ratings, packets, of = "means", weight = "corpus", scale = c(-1, 12)),
+    response_bounds(
+      ratings, packets, month,
+      respondent_weight = survey_weight, respondents = people
+    )
   ))
   list(rates = rates, weights = weights[kept], bounds = bounds)
 }

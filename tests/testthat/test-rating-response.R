@@ -143,6 +143,77 @@ test_that("bounds are what a calculation by hand gives", {
   expect_equal(gaps$tipping_point, 3 / (3 - 2.25))
 })
 
+test_that("bounds with survey weights are what a calculation by hand gives", {
+  people <- tibble::tibble(respondent_id = c("a", "b", "c", "d"), w = c(1, 3, 2, 6))
+  weighted <- function(...) {
+    quietly(response_bounds(
+      answers_toy(), asked_toy(),
+      respondent_weight = w, respondents = people, ...
+    ))
+  }
+  means <- weighted(of = "means")
+  # D: image 1 has 4 by a and 8 by b; image 2 has 6 by a, and b's answer is missing. Each image has
+  # its answers' weights by half, since it was asked of two.
+  expect_equal(means$estimate, c((4 / 2 + 3 * 8 / 2 + 6) / (1 / 2 + 3 / 2 + 1), 3))
+  expect_equal(means$low, c((4 + 3 * 8 + 6) / 8, (2 * 2 + 2 * 4) / 16))
+  expect_equal(means$high, c((4 + 3 * 8 + 6 + 3 * 10) / 8, (2 * 2 + 2 * 4 + 120) / 16))
+  gaps <- weighted()
+  expect_equal(gaps$estimate, diff(rev(means$estimate)))
+  expect_equal(gaps$low, means$low[1] - means$high[2])
+  expect_equal(gaps$high, means$high[1] - means$low[2])
+  # Missing answers like the given ones: b gives image 2 a 6; d gives 2 and 4, so that R has 3. A
+  # point lower or higher moves D by 3 / 8 and R by 12 / 16.
+  expect_equal(gaps$tipping_point, ((4 + 24 + 6 + 18) / 8 - 3) / (3 / 8 + 12 / 16))
+  # Only proportions matter, and equal weights do not.
+  people$w <- people$w * 1000
+  expect_equal(weighted(), gaps)
+  people$w <- 7
+  expect_equal(weighted()$conf.low, quietly(response_bounds(answers_toy(), asked_toy()))$conf.low)
+  # Weights of the ratings are enough if everybody rated something.
+  own <- dplyr::mutate(answers_toy(), w = c(1, 1, 3, 2, 2))
+  asked <- dplyr::filter(asked_toy(), respondent_id != "d")
+  expect_equal(
+    quietly(response_bounds(own, asked, respondent_weight = w)),
+    quietly(response_bounds(
+      answers_toy(), dplyr::mutate(asked, w = c(1, 1, 3, 3, 2, 2)), respondent_weight = "w"
+    ))
+  )
+  expect_snapshot(error = TRUE, {
+    response_bounds(own, asked_toy(), respondent_weight = w)
+    response_bounds(own, asked, respondent_weight = age)
+    response_bounds(dplyr::mutate(own, w = 1:5), asked, respondent_weight = w)
+    response_bounds(own, asked, respondent_weight = w, respondents = people)
+  })
+})
+
+test_that("ratings that nobody asked for are in no bound and no estimate", {
+  more <- dplyr::bind_rows(
+    answers_toy(), dplyr::mutate(answers_toy()[1, ], respondent_id = "z", rating = 10)
+  )
+  suppressWarnings(expect_warning(
+    bounds <- response_bounds(more, asked_toy(), of = "means"),
+    "1 of 6 ratings are of images"
+  ))
+  expect_equal(bounds, quietly(response_bounds(answers_toy(), asked_toy(), of = "means")))
+})
+
+test_that("what is known of respondents is not taken for what is known of images", {
+  # Every image has one rating, so that ages do not differ between the ratings of an image.
+  packets <- tibble::tibble(
+    respondent_id = rep(c("a", "b", "c", "d"), each = 2), group = "D",
+    image_id = c("1", "2", "1", "3", "2", "4", "3", "4"), cluster = 1
+  )
+  ratings <- dplyr::mutate(
+    packets[c(1, 4, 5, 8), ],
+    item = "angry", rating = 1:4, age = c(20, 30, 40, 50), weight_cluster = 0.25
+  )
+  people <- tibble::tibble(respondent_id = c("a", "b", "c", "d"), age = c(20, 30, 40, 50))
+  with_age <- dplyr::left_join(packets, people, "respondent_id")
+  expected <- response_weights(ratings, with_age, ~age, by = NULL)
+  expect_equal(response_weights(ratings, packets, ~age, people, by = NULL), expected)
+  expect_error(response_weights(ratings, packets, ~age, by = NULL), "neither")
+})
+
 test_that("intervals of bounds are those of Imbens and Manski", {
   # Without missing answers they are those of the estimates.
   full <- some_ratings("angry")

@@ -24,6 +24,10 @@ from .totals import Array
 _OF_ANSWERS = (
     "respondent_id", "group", "image_id", "item", "dimension", "rating", "packet_id",
 )  # fmt: skip
+#: Columns of ratings that are about the sampling of images.
+_OF_SAMPLE = (
+    "cluster", "stratum", "N_h", "n_h", "weight_corpus", "weight_cluster", "weight_share",
+)  # fmt: skip
 
 
 @public
@@ -131,7 +135,8 @@ def response_weights(
     by : str, sequence of str or None, default "group"
         Groups of respondents whose means will be estimated.
     respondent_weight : str, optional
-        Survey weights that the result is multiplied by: a column of ``respondents`` or ``ratings``.
+        Survey weights that the result is multiplied by: a column of ``respondents``, of the
+        packets or of the ratings.
 
     Returns
     -------
@@ -258,7 +263,9 @@ def response_bounds(
     of: str = "gaps",
     scale: Sequence[float] = (0, 10),
     weight: str = "cluster",
+    respondent_weight: str | None = None,
     variance: str = "two-way",
+    respondents: pd.DataFrame | None = None,
     conf_level: float = 0.95,
 ) -> pd.DataFrame:
     """Bound means and gaps by the worst that missing answers could be.
@@ -274,8 +281,14 @@ def response_bounds(
         Lowest and highest possible rating.
     weight : {"cluster", "corpus", "share", "none"}, default "cluster"
         As in :func:`rating_means`.
+    respondent_weight : str or None, default None
+        Survey weights of everybody who was asked, also of those who rated nothing: a column of
+        ``respondents``, of the packets or of the ratings, as in :func:`rating_means`. Missing
+        answers have the weights of the people who were asked for them.
     variance : {"two-way", "respondent", "image"}, default "two-way"
         As in :func:`rating_means`.
+    respondents : DataFrame, optional
+        ``respondent_id``, and what is known of everybody who was asked.
     conf_level : float, default 0.95
         Confidence level of the intervals.
 
@@ -312,7 +325,13 @@ def response_bounds(
     low, high = check_scale(scale)
     conf_level = check_conf_level(conf_level)
     asked = _asked(ratings, packets)
-    table = asked.ratings
+    asks = _with_respondents(asked.asks, respondents)
+    table = asked.ratings[asked.place >= 0].reset_index(drop=True)
+    place = asked.place[asked.place >= 0]
+    if respondent_weight is not None:
+        asks[respondent_weight] = _survey_weights(asks, table, place, respondent_weight)
+        table[respondent_weight] = asks[respondent_weight].to_numpy()[place]
+    asked = _Asked(asks, asked.items, table, place)
     given = table["rating"].dropna()
     if given.min() < low or given.max() > high:
         raise ImagestrataError(
@@ -321,8 +340,11 @@ def response_bounds(
         )
     names = [by] if isinstance(by, str) else list(by or [])
     missing = _missing(asked, names, weight)
-    options: dict[str, Any] = {"weight": weight, "variance": variance, "conf_level": conf_level}
-    kept = table[(asked.place >= 0) & table["rating"].notna()]
+    options: dict[str, Any] = {
+        "weight": weight, "respondent_weight": respondent_weight, "variance": variance,
+        "conf_level": conf_level,
+    }  # fmt: skip
+    kept = table[table["rating"].notna()]
 
     def complete(kept: pd.DataFrame, missing: pd.DataFrame, rating: Array | float) -> pd.DataFrame:
         added = missing[[name for name in kept if name in missing]].assign(rating=rating)
@@ -358,7 +380,7 @@ def response_bounds(
             complete(mine, lost, np.where(first, *ends)) for ends in ((low, high), (high, low))
         ]
         part = _bounds(table[table[group].isin(pair)], gaps, sides, keys, conf_level)
-        typical = _typical(mine, lost, group)
+        typical = _typical(mine, lost, group, respondent_weight)
         start, step = (
             _quietly(gaps, complete(mine, lost, typical + np.where(first, -by_, by_)))
             .set_index(keys)["estimate"]
@@ -430,17 +452,67 @@ def _critical(width: float, df: float, conf_level: float) -> float:
     )  # fmt: skip
 
 
-def _typical(ratings: pd.DataFrame, missing: pd.DataFrame, group: str) -> Array:
+def _typical(ratings: pd.DataFrame, missing: pd.DataFrame, group: str, column: str | None) -> Array:
     """The mean of the given answers of the same group and cluster to the item, or else overall."""
     found = np.full(len(missing), np.nan)
     near = [["item", group, "cluster"]] if "cluster" in ratings else []
     for names in (*near, ["item", group], ["item"]):
-        keyed = ratings.assign(item=ratings["item"].astype(str))
-        means = keyed.groupby(names, observed=True)["rating"].mean()
+        weight = 1.0 if column is None else ratings[column]
+        keyed = ratings.assign(
+            item=ratings["item"].astype(str), _weight=weight, _sum=weight * ratings["rating"]
+        )
+        sums = keyed.groupby(names, observed=True)[["_sum", "_weight"]].sum()
+        means = sums["_sum"] / sums["_weight"]
         index = pd.MultiIndex.from_frame(missing[names]) if len(names) > 1 else missing["item"]
         values = means.reindex(index).to_numpy()
         found = np.where(np.isnan(found), values, found)
     return found
+
+
+def _survey_weights(asks: pd.DataFrame, ratings: pd.DataFrame, place: Array, name: str) -> Array:
+    """The weight of each request: known of everybody, or that of the respondent's own ratings."""
+    if name not in asks and name not in ratings:
+        raise ImagestrataError(
+            f"{arg('respondent_weight')} names {quote(name)}, which is not a column of "
+            f"{arg('respondents')}, {arg('packets')} or the ratings."
+        )
+    given = None
+    if name in ratings:
+        given = pd.to_numeric(ratings[name], errors="coerce").to_numpy(float, na_value=np.nan)
+    if name in asks:
+        weights = pd.to_numeric(asks[name], errors="coerce").to_numpy(float, na_value=np.nan)
+    else:
+        of_person = pd.Series(given).groupby(ratings["respondent_id"].astype(object))
+        differs = of_person.nunique()
+        if (differs > 1).any():
+            raise ImagestrataError(
+                f"{quote(name)} must be the same in all ratings by a respondent, but differs for "
+                f"{quote(differs.index[differs > 1][0])}.",
+                f"Weights for non-response, see {verb('response_weights')}, are not meant for "
+                "bounds, which assume nothing about missing answers.",
+            )
+        weights = asks["respondent_id"].map(of_person.first()).to_numpy(float, na_value=np.nan)
+    wrong = ~(np.isfinite(weights) & (weights > 0))
+    if wrong.any():
+        people = asks["unit"][wrong].unique()
+        raise ImagestrataError(
+            f"{quote(name)} must be a positive number for everybody who was asked, but is "
+            f"{weights[wrong][0]:g} for {len(people)} of {asks['unit'].nunique()} of them, "
+            f"{quote(people[0])} for one.",
+            "Give the weights of all, also of those who rated nothing, as a column of "
+            f"{arg('respondents')}.",
+        )
+    if given is not None:
+        own = weights[place]
+        apart = np.abs(own - given) > 1e-6 * own
+        if apart.any():
+            row = int(np.nonzero(apart)[0][0])
+            raise ImagestrataError(
+                f"{quote(name)} of {quote(ratings['respondent_id'].iloc[row])} is {given[row]:g} "
+                f"in the ratings, but {own[row]:g} in {arg('respondents')} or {arg('packets')}.",
+                "Use one set of weights.",
+            )
+    return weights
 
 
 # ---- Who was asked -------------------------------------------------------------------------
@@ -493,15 +565,30 @@ def _asked(given: Any, packets: Any) -> _Asked:
     table["n_answers"] = np.bincount(counted, minlength=len(table))
     table["rated"] = (table["n_answers"] > 0).astype(int)
     first = ratings.drop_duplicates("image_id").set_index("image_id")
-    per_image = ratings.groupby("image_id", observed=True)
     for name in ratings:
-        if name in _OF_ANSWERS or name in table:
-            continue
-        if (per_image[str(name)].nunique(dropna=False) == 1).all():
+        if name not in _OF_ANSWERS and name not in table and _is_of_images(name, ratings):
             table[name] = first[name].reindex(table["image_id"]).to_numpy()
     column = ratings["item"]
     items = _values(column) if isinstance(column.dtype, pd.CategoricalDtype) else column.unique()
     return _Asked(table, [*map(str, items)], ratings, place)
+
+
+def _is_of_images(name: Any, ratings: pd.DataFrame) -> bool:
+    """Whether a column describes images: their cluster, their weights, their month.
+
+    If every image has one rating, columns about respondents are the same in all ratings of an
+    image too.
+    """
+
+    def constant(unit: str) -> bool:
+        kinds = ratings.groupby(unit, observed=True)[name].nunique(dropna=False)
+        return bool((kinds == 1).all())
+
+    if not constant("image_id"):
+        return False
+    if name in _OF_SAMPLE or not constant("respondent_id"):
+        return True
+    return "cluster" in ratings and constant("cluster")
 
 
 def _named(packets: pd.DataFrame, ratings: pd.DataFrame) -> pd.DataFrame:
