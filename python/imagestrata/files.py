@@ -15,6 +15,7 @@ import json
 import os
 import re
 import tempfile
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,13 @@ _DEVICES = {
     "nul",
     *(f"{port}{i}" for port in ("com", "lpt") for i in range(10)),
 }
+
+#: Seconds between attempts to rename a file that another program has open.
+_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+#: Windows' errors for a file that is open, or mapped into memory, elsewhere.
+_HELD = (32, 33, 1224)
+#: Windows' errors for a path of more characters than it allows, which is then not found.
+_TOO_LONG, _MOST_CHARACTERS = (2, 3, 206), 247
 
 _NUMBERED = re.compile(r"part-(\d{5,})")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -129,13 +137,30 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         yield temporary
         if durable:
-            with temporary.open("rb") as file:
+            with temporary.open("r+b") as file:  # Windows refuses it for files that are only read
                 os.fsync(file.fileno())
-        temporary.replace(path)
+        rename(temporary, path)
     except OSError as error:
         raise write_error(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def rename(path: Path, target: Path) -> None:
+    """Give a file or folder another name, in place of a file of that name.
+
+    Windows refuses while a program has either open, as virus scanners have new files for a moment.
+    """
+    for wait in _WAITS:
+        try:
+            path.replace(target)
+        except PermissionError as error:
+            if not _is_held(path, error):
+                raise
+            time.sleep(wait)
+        else:
+            return
+    path.replace(target)
 
 
 def is_half_written(path: Path) -> bool:
@@ -422,12 +447,31 @@ def damaged(path: Path, error: Exception | str) -> ImagestrataError:
     )
 
 
+def _is_held(path: Path, error: OSError) -> bool:
+    """Whether Windows refused because a file is open elsewhere, and not for want of permission."""
+    refused = getattr(error, "winerror", None)
+    return refused in _HELD or (refused == 5 and os.access(path, os.W_OK))
+
+
 def write_error(path: Path, error: OSError) -> ImagestrataError:
     """The error for users when the operating system cannot write a file."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return ImagestrataError(
             f"No space left to write {quote(path)}.",
             f"Free some space and run {SAME_CALL} again: finished work is kept.",
+        )
+    if _is_held(path, error):
+        return ImagestrataError(
+            f"{quote(path)} cannot be replaced or removed while it is open in another program or "
+            "session.",
+            f"Close it there, and run {SAME_CALL} again: finished work is kept.",
+        )
+    length = len(os.path.abspath(path))  # noqa: PTH100 - resolve() shortens
+    if getattr(error, "winerror", None) in _TOO_LONG and length > _MOST_CHARACTERS:
+        return ImagestrataError(
+            f"{quote(path)} has {length} characters, more than this system allows for the path of "
+            "a file or folder.",
+            "Choose a folder with a shorter path.",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ImagestrataError(

@@ -31,7 +31,7 @@ from ..progress import Progress
 from ..provenance import version
 from ..shown import Page
 from ..validate import check_address, check_bool, check_idle, check_int, check_path
-from ..wording import arg, quote
+from ..wording import arg, quote, verb
 from .exporters import EXPORTERS, Exporter, check_tool
 from .form import Files, Form, Pictures
 from .key import key_file
@@ -85,7 +85,7 @@ def export(
     replace = check_bool("overwrite", overwrite)
     place = check_folder(out, replace) if in_folder else check_file(out, tool.ending, replace, to)
     if not in_folder and (alone or address is not None):
-        pictures = Pictures(_places(form.images, address), {})
+        pictures = Pictures(as_addresses(form.images, address), {})
         copies: Files = {}
     else:
         pictures = _embedded(form, side, progress)
@@ -175,7 +175,7 @@ def check_base_url(base_url: Any, to: str) -> str | None:
     return check_address("base_url", base_url, example).rstrip("/")
 
 
-def _places(images: pd.DataFrame, address: str | None) -> dict[str, str]:
+def as_addresses(images: pd.DataFrame, address: str | None) -> dict[str, str]:
     """The path of each image, or its address on a server."""
     known = images.dropna(subset="path")
     if address is None:
@@ -184,7 +184,13 @@ def _places(images: pd.DataFrame, address: str | None) -> dict[str, str]:
     if unknown:
         raise ImagestrataError(f"{unknown} of {plural(len(images), 'image')} have no path.")
     absolute = [os.path.abspath(path) for path in images["path"]]  # noqa: PTH100 - keeps links
-    root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+    try:
+        root = os.path.commonpath([os.path.dirname(path) for path in absolute])  # noqa: PTH120
+    except ValueError:
+        raise ImagestrataError(
+            f"The images are on several drives, and no folder at {arg('base_url')} holds them all.",
+            f"Copy them into one folder, and find them there with {verb('relink')}.",
+        ) from None
     below = [os.path.relpath(path, root).replace(os.sep, "/") for path in absolute]
     urls = [f"{address}/{as_url(path)}" for path in below]
     return dict(zip(images["image_id"], urls, strict=True))

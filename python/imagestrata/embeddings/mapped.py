@@ -33,7 +33,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, warn
-from ..files import Parts, file_hash
+from ..files import Parts, file_hash, rename
 from ..rows import is_file
 from ..wording import quote, verb
 from .parts import VectorParts, drop_vectors, if_marked, stack_parts, vectors_of_part
@@ -128,7 +128,7 @@ def _make_file(folder: Path, parts: VectorParts, ids: Sequence[str], width: int)
             reasons = _write_rows(file, parts, ids, width)
             file.close()
             path = folder / _name(Path(file.name))
-            Path(file.name).replace(path)
+            rename(Path(file.name), path)
         # Before the table that makes the file valid, so that no old file can remain.
         drop_vectors(folder, keep=path.name)
         rows = np.flatnonzero(pd.notna(reasons))

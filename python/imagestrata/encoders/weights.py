@@ -59,7 +59,8 @@ def checkpoint_folder() -> Path:
     home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))  # noqa: PTH118
     folder = expand_home(home)
     if folder.parts[:1] == ("~",):
-        folder = Path(tempfile.gettempdir(), f"torch-{os.getuid()}")
+        user = getattr(os, "getuid", str)()  # Windows has no numbers of users
+        folder = Path(tempfile.gettempdir(), f"torch-{user}")
     return folder / "hub" / "checkpoints"
 
 

@@ -230,7 +230,7 @@ def image_gallery(
     run_name = step.folder.resolve().name
     page = Page(step.folder / "gallery" / "index.html")
     thumbnails = small_folder(step.folder, thumbnail)
-    bases = _bases(root, page.parent) if any(files) else []
+    bases = _bases(root, files, page.parent) if any(files) else []
     originals = fingerprint([bases[:1], files])
 
     vectors = vectors_of(clustering, shown, step.folder)
@@ -470,9 +470,11 @@ def _root(paths: list[str]) -> str:
     return shared[: shared.rfind(os.sep) + 1]
 
 
-def _bases(root: str, page_folder: Path) -> list[str]:
+def _bases(root: str, files: list[str | None], page_folder: Path) -> list[str]:
     """Addresses of the folder of originals: relative to the page, so that both can be moved
     together, and absolute, so that the run folder can be moved alone."""
+    if not root and any(map(os.path.isabs, filter(None, files))):  # on several drives of Windows
+        return ["file:///"]
     folder = os.path.abspath(root)  # noqa: PTH100 - resolve() would follow links that may change
     bases = [Path(folder).as_uri().rstrip("/") + "/"]
     try:

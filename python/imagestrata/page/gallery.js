@@ -39,7 +39,8 @@
   function originals(i) {
     if (images.file[i] === null) return [];
     try {
-      const rest = images.file[i].split(data.separator).map(encodeURIComponent).join("/");
+      const coded = images.file[i].split(data.separator).map(encodeURIComponent).join("/");
+      const rest = coded.replace(/^([A-Za-z])%3A\//, "$1:/"); // a drive of Windows
       return data.bases.map((base) => base + rest);
     } catch {
       return []; // a file name that is not proper text has no address

@@ -145,7 +145,7 @@ def export_network(
     used = np.unique(edges[["source", "target"]])
     points = points[points["node"].isin(used)]
     ensure_folder(path.parent)
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(write(points, edges))
     return path
 

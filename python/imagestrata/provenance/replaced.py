@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import warn
-from ..files import damaged, make_folder, write_error, write_json
+from ..files import damaged, make_folder, rename, write_error, write_json
 from ..lock import lock_folder
 from ..steps import step_kinds
 from ..wording import quote
@@ -163,7 +163,7 @@ def _existing(folder: Path, files: str, steps: Iterable[str]) -> list[Path]:
 
 def _rename(path: Path, target: Path) -> None:
     try:
-        path.replace(target)
+        rename(path, target)
     except OSError as error:
         raise write_error(path, error) from None
 

@@ -30,7 +30,15 @@ from ..embeddings.embeddings import Embeddings
 from ..embeddings.inputs import embeddings_fingerprint
 from ..errors import ImagestrataError, plural, warn
 from ..explore.gallery import image_gallery
-from ..files import ensure_folder, file_hash, make_folder, write_json, write_table, write_text
+from ..files import (
+    ensure_folder,
+    file_hash,
+    make_folder,
+    rename,
+    write_json,
+    write_table,
+    write_text,
+)
 from ..lock import lock_folder
 from ..names import Exclude, excluded
 from ..progress import Progress
@@ -331,7 +339,7 @@ def share_bundle(
             write_table(key_file, pairs.sort_values("image_id"))
         if target.exists():
             shutil.rmtree(target)
-        building.replace(target)
+        rename(building, target)
     finally:
         del lock
         shutil.rmtree(workshop, ignore_errors=True)
