@@ -8,9 +8,10 @@
 #'   a data frame of numbers, whose row names or column `image_id` name the images. Silhouettes,
 #'   typical images and centroids are computed in their space.
 #' @param labels The cluster of each image: whole numbers, text or a factor. `-1`, `NA` and blank
-#'   text represent the residual. Labels without names are in the order of the embeddings. The names
-#'   of a named vector are ids of images; a data frame has a column `label` or `cluster`, and
-#'   `image_id`, `path` or `file`.
+#'   text represent the residual. `0` is a cluster, as in results of Python, and a warning says so:
+#'   in results of dbscan and mclust it is the residual, so use `NA` there. Labels without names are
+#'   in the order of the embeddings. The names of a named vector are ids of images; a data frame has
+#'   a column `label` or `cluster`, and `image_id`, `path` or `file`.
 #' @param normalize `"l2"`: vectors are scaled to length one first.
 #' @param silhouette Kind of silhouette, as in [cluster_images()].
 #' @inheritParams scan_images
@@ -32,6 +33,7 @@ as_clustering <- function(embeddings,
                           ...) {
   check_dots(...)
   sent <- if (is.data.frame(labels)) {
+    warn_about_zero(labels, "labels")
     list(kind = "table", table = encode_table(plain_tibble(labels)))
   } else {
     send_clusters(labels, "labels")

@@ -95,7 +95,28 @@ send_clusters <- function(x, name, call = rlang::caller_env()) {
       call = call
     )
   }
+  if (name != "truth") {
+    warn_about_zero(x, name)
+  }
   list(kind = "labels", table = encode_table(x, call))
+}
+
+# Python numbers clusters from 0 and marks the residual by -1; dbscan and mclust number them from 1
+# and mark it by 0.
+warn_about_zero <- function(x, name) {
+  column <- intersect(c("label", "cluster"), names(x))
+  labels <- if (length(column) > 0) x[[column[[1]]]]
+  if (is.character(labels) || any(labels %in% -1)) {
+    return()
+  }
+  n <- sum(labels %in% 0)
+  if (n > 0) {
+    warn_imagestrata(
+      "The label 0 in {.arg {name}} is a cluster like the others, with {count_of(n, 'image')}.",
+      hint = "In results of {.pkg dbscan} and {.pkg mclust}, 0 marks the residual: use {.val {NA}}
+              for these images."
+    )
+  }
 }
 
 #' @export

@@ -113,12 +113,22 @@ view_page <- function(page) {
   if (is.function(viewer) && startsWith(unclass(page), folder)) {
     viewer(unclass(page))
   } else {
-    utils::browseURL(paste0("file://", if (.Platform$OS.type == "windows") "/", unclass(page)))
+    utils::browseURL(file_address(page))
   }
 }
 
 #' @export
 print.imagestrata_page <- function(x, ...) {
-  cat(cli::style_hyperlink(unclass(x), paste0("file://", unclass(x))), "\n", sep = "")
+  cat(cli::style_hyperlink(unclass(x), file_address(x)), "\n", sep = "")
   invisible(x)
+}
+
+# The address of a file for a browser, from an absolute path with forward slashes: on a drive of
+# Windows, on a server, or on other systems.
+file_address <- function(path) {
+  parts <- strsplit(enc2utf8(unclass(path)), "/", fixed = TRUE)[[1]]
+  coded <- vapply(parts, utils::URLencode, "", reserved = TRUE, USE.NAMES = FALSE)
+  coded <- sub("^([A-Za-z])%3A$", "\\1:", coded)
+  before <- c("file:///", "file://", "file:")[[1 + startsWith(path, "/") + startsWith(path, "//")]]
+  paste0(before, paste(coded, collapse = "/"))
 }

@@ -186,7 +186,9 @@ who_sets <- function(variable) {
     Sys.getenv("R_ENVIRON"), file.path(R.home("etc"), c("Renviron.site", "Renviron"))
   )
   sets <- function(file) {
-    any(grepl(paste0("^\\s*(export\\s+)?", variable, "\\s*="), readLines(file, warn = FALSE)))
+    pattern <- paste0("^\\s*(export\\s+)?", variable, "\\s*=")
+    # Bytes: a line may be in any encoding.
+    any(grepl(pattern, readLines(file, warn = FALSE), useBytes = TRUE))
   }
   found <- Filter(sets, files[file.exists(files) & !dir.exists(files)])
   if (length(found) > 0) {

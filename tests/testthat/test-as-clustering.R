@@ -88,3 +88,37 @@ test_that("every verb takes them", {
   as_clustering(vectors, own_names, out = run)
   expect_equal(read_clustering(run)$cluster, topics$cluster)
 })
+
+test_that("0 is a cluster, and a warning says so where it may be the residual", {
+  told <- function(labels) {
+    tryCatch(
+      {
+        warn_about_zero(labels, "labels")
+        ""
+      },
+      imagestrata_warning = conditionMessage
+    )
+  }
+  table <- function(...) tibble::tibble(image_id = letters[1:3], ...)
+  expect_match(told(table(cluster = c(0, 1, NA))), "0 in `labels` is a cluster.*1 image.*dbscan")
+  expect_match(told(table(label = factor(c(0, 0, 1)))), "2 images")
+  expect_equal(told(table(cluster = c(0, 1, -1))), "")
+  expect_equal(told(table(cluster = c(1, 2, NA))), "")
+  expect_equal(told(table(label = c("0", "1", "2"))), "")
+  expect_equal(told(table(other = 0)), "")
+  local_core()
+  # True classes are often 0 and 1.
+  expect_no_warning(send_clusters(c(0, 1), "truth"))
+  expect_warning(send_clusters(c(0, 1), "first"), "0 in `first`", class = "imagestrata_warning")
+})
+
+test_that("both languages take 0 as a cluster", {
+  skip_if_no_core()
+  labels <- rep(c(0, 1, NA), c(3, 6, 5))
+  expect_warning(
+    topics <- as_clustering(own_vectors(), labels),
+    "is a cluster like the others"
+  )
+  expect_equal(topics$cluster, rep(c(2, 1, -1), c(3, 6, 5)))
+  expect_equal(tidy(topics)$cluster_name, c("1", "0"))
+})

@@ -82,3 +82,12 @@ test_that("posts are on the page, without accounts unless they are asked for", {
   expect_error(write(posts[-5]), "must be the result of .*link_posts", class = "imagestrata_error")
   expect_error(write(linked, by = "x"), "no column", class = "imagestrata_error")
 })
+
+test_that("a page has an address that browsers take on every system", {
+  expect_equal(
+    file_address("/home/ana/my run/#1 \u00fc%.html"),
+    "file:///home/ana/my%20run/%231%20%C3%BC%25.html"
+  )
+  expect_equal(file_address("C:/Users/Ana/index.html"), "file:///C:/Users/Ana/index.html")
+  expect_equal(file_address("//server/share/a.html"), "file://server/share/a.html")
+})
