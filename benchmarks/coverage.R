@@ -157,7 +157,7 @@ analyse_clusters <- function(survey, corpus) {
   dplyr::bind_rows(lapply(c("respondent", "two-way"), function(variance) {
     table <- function(x, what, truth) {
       tibble::tibble(
-        what = what, variance = variance, sd = x$item, cluster = x$cluster,
+        what = what, variance = variance, sd = as.numeric(x$item), cluster = x$cluster,
         held = abs(x$estimate - truth) <= x$conf.high - x$estimate,
         width = x$conf.high - x$conf.low
       )

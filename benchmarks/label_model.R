@@ -9,7 +9,7 @@
 
 source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
-n_corpora <- asked(sized(3, 60, 1000))
+n_corpora <- asked(sized(3, 150, 1000))
 
 n_labelled <- 300
 n_images <- 1500

@@ -39,10 +39,11 @@ measure_glm <- function(n, n_authors, n_topics = 5) {
   linked <- posts_of(n, n_authors)
   linked$day <- as.numeric(linked$time)
   seconds <- system.time(for (topic in seq_len(n_topics)) {
+    linked$shown <- linked$cluster == topic
     fit <- stats::glm(
-      cluster == topic ~ party * splines::ns(day, 6) + followers, stats::binomial, linked
+      shown ~ party * splines::ns(day, 6) + followers, stats::binomial, linked
     )
-    sandwich::vcovCL(fit, ~author)
+    sandwich::vcovCL(fit, linked$author)
   })
   seconds[["user.self"]] / n_topics
 }

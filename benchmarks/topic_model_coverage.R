@@ -7,7 +7,7 @@
 source("benchmarks/machine.R")
 suppressMessages(pkgload::load_all(quiet = TRUE))
 
-n_corpora <- asked(sized(3, 100, 400))
+n_corpora <- asked(sized(3, 60, 400))
 
 settings <- tibble::tribble(
   ~authors, ~in_b, ~unevenness, ~spread, ~rate, ~burst,

@@ -151,10 +151,11 @@ class Renewal:
         texts = [re.sub("<!--.*?-->", "", cell).strip().strip("`") for cell in cells[1:-1]]
         row = self.value(mark[1]) if mark else "".join(texts[:1])
         for at in range(2, len(cells)):
+            column = columns[at] if at < len(columns) else None
             if MARK.search(cells[at]):
                 cells[at] = self.marked(cells[at])
-            elif at < len(columns) and columns[at] and NUMBER.search(cells[at]):
-                cells[at] = self.fill(cells[at], columns[at][1], every=True, row=row, cells=texts)
+            elif column and NUMBER.search(cells[at]):
+                cells[at] = self.fill(cells[at], column[1], every=True, row=row, cells=texts)
         return "|".join(cells)
 
     def marked(self, text: str) -> str:
