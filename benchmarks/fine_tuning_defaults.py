@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 from fine_tuning_quality import SIX, TWELVE
-from machine import photographs, sized, write_result
+from machine import SIZE, commit, photographs, sized, write_result
 from PIL import Image
 from torch import nn
 
@@ -51,7 +51,7 @@ KEY = ("task", "batch", "rate", "norm", "limit", "seed")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    runs = Path(tempfile.gettempdir()) / "fine_tuning_defaults.csv"
+    runs = Path(tempfile.gettempdir()) / f"fine_tuning_defaults-{SIZE}-{commit()}.csv"
     parser.add_argument("--runs", type=Path, default=runs)
     parser.add_argument("--seeds", type=int, default=sized(1, 5))
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from label_shares import MACHINES, cells, corpus, draw, estimates
+from label_shares import MACHINES, MIXED, cells, corpus, draw, estimates
 from machine import sized, write_result
 
 from imagestrata import plan_labels
@@ -24,7 +24,7 @@ WIDTH, PILOT = 0.06, 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=sized(3, 200, 300))
+    parser.add_argument("--corpora", type=int, default=sized(3, 300))
     n = parser.parse_args().corpora
     rows = []
     for machine in MACHINES:
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def one_corpus(rng: np.random.Generator, machine: str) -> dict[str, Any]:
-    images = corpus(rng, 0.3, 50, by_cluster=False)
+    images = corpus(rng, 0.3, 50, by_cluster=False, spread=MIXED)
     cluster = images["cluster"].to_numpy()
     size, rank = np.bincount(cluster), draw(rng, cluster)
     ids = np.arange(len(images)).astype(str)

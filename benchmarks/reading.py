@@ -103,8 +103,8 @@ ACCENTED = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=sized(1, 16))
-    parser.add_argument("--photographs", type=int, default=sized(5, 300))
+    parser.add_argument("--images", type=int, default=sized(1, 12))
+    parser.add_argument("--photographs", type=int, default=sized(5, 60))
     parser.add_argument("--seed", default="b", help="of the drawings; settings were chosen with a")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -89,7 +89,7 @@ def one(per: int, right: tuple[float, float], seed: int) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=sized(3, 300, 1_000))
+    parser.add_argument("--corpora", type=int, default=sized(3, 200, 1_000))
     n = parser.parse_args().corpora
     warnings.simplefilter("ignore")
     rows = []
