@@ -45,10 +45,10 @@ CLUSTERINGS = {"default": {}, "kmeans": {"method": "kmeans", "n_clusters": 80}}
 MEASURES = {"bcubed_precision": "precision", "bcubed_recall": "recall", "bcubed_f1": "F"}
 
 
-def corpora(only: str | None, folder: Path) -> Iterator[tuple[str, pd.Series, Embeddings]]:
+def corpora(only: str, folder: Path) -> Iterator[tuple[str, pd.Series, Embeddings]]:
     """Name, classes by image id, and embeddings of each corpus."""
     for encoder in ENCODERS:
-        if only in (None, encoder):
+        if only in ("all", encoder):
             classes, embeddings = load(folder / encoder, encoder)
             yield encoder, classes, embeddings
             if encoder != "hog":
@@ -57,7 +57,7 @@ def corpora(only: str | None, folder: Path) -> Iterator[tuple[str, pd.Series, Em
                         f"{encoder}, half of the classes {draw + 1}",
                         *half(classes, embeddings, draw),
                     )
-    if only in (None, "demo"):
+    if only in ("all", "demo"):
         draw_demo_corpus(folder / "demo", n_images=1500, seed=1, progress=False)
         known = pd.read_csv(folder / "demo" / "labels.csv")
         images = scan_images(folder / "demo", progress=False)
@@ -130,7 +130,7 @@ def measures(clustering: Clustering, classes: pd.Series) -> pd.Series:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=sized(1, 1, 3))
-    parser.add_argument("--only")
+    parser.add_argument("--only", default=sized("efficientnet_lite0", "efficientnet_lite0", "all"))
     parser.add_argument("--dry", action="store_true", help="print, and write no result")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
