@@ -48,6 +48,16 @@ list_of <- function(names, most = 8) {
   paste(toString(utils::head(names, -1)), "and", utils::tail(names, 1))
 }
 
+# "2,641 to 2,697 ratings", what every row of a figure rests on; NULL if it is not known.
+range_of_counts <- function(n, word) {
+  n <- n[!is.na(n)]
+  if (length(n) > 0) {
+    ends <- unique(range(n))
+    least <- if (length(ends) == 2) paste(format(ends[1], big.mark = ","), "to ")
+    paste0(least, count_of(ends[length(ends)], word))
+  }
+}
+
 two_digits <- function(x) sprintf("%.2f", x)
 
 # Captions are as wide as one column of a journal: sentences, of which some may be NULL.

@@ -42,7 +42,7 @@ autoplot.imagestrata_reliability <- function(object, ...) {
     ggplot2::scale_shape_manual(values = c(16, 1, 18, 2), drop = FALSE) +
     ggplot2::scale_x_continuous(
       limits = c(min(0, points$value, points$conf.low, na.rm = TRUE), 1),
-      breaks = c(0, 0.25, 0.5, 0.75, 1), labels = c("0", ".25", ".5", ".75", "1")
+      breaks = reliability_breaks, labels = \(breaks) sub("^(-?)0[.]", "\\1.", breaks)
     ) +
     ggplot2::scale_y_continuous(
       breaks = seq_len(nlevels(table$row)), labels = levels(table$row),
@@ -77,6 +77,11 @@ autoplot.imagestrata_reliability <- function(object, ...) {
       # A legend wider than the panel extends to the left, below the names.
       legend.justification = "right"
     )
+}
+
+# Where means of ratings agree less than chance, reliability is far below zero.
+reliability_breaks <- function(limits) {
+  if (limits[1] > -0.3) c(0, 0.25, 0.5, 0.75, 1) else pretty(limits, 3)
 }
 
 reliability_measures <- c(

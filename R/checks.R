@@ -347,7 +347,8 @@ check_dots <- function(...) {
   refuse_dots(rlang::caller_env(), rlang::caller_fn(), rlang::caller_call())
 }
 
-# The same for a function `verb` that was called as `written` and is evaluated in `env`.
+# The same for a function `verb` that was called as `written` and is evaluated in `env`; arguments
+# without a default must be given.
 refuse_dots <- function(env, verb, written) {
   known <- setdiff(names(formals(verb)), "...")
   open <- "..." %in% names(formals(verb))
@@ -355,6 +356,15 @@ refuse_dots <- function(env, verb, written) {
   abbreviated <- setdiff(names(written), c(known, given, ""))
   if (length(c(given, abbreviated)) > 0) {
     abort_unknown(c(given, abbreviated), known, env)
+  }
+  required <- known[vapply(formals(verb)[known], rlang::is_missing, NA)]
+  absent <- Filter(\(name) eval(call("missing", as.name(name)), env), required)
+  if (length(absent) > 0) {
+    abort_imagestrata(
+      "{.arg {absent}} must be given.",
+      hint = "The arguments are {.arg {known}}.",
+      code = "absent_argument", call = env
+    )
   }
 }
 

@@ -34,7 +34,7 @@ tbl_sum.imagestrata_estimates <- function(x, ...) {
     if (!is.null(survey[["respondent_weight"]])) {
       paste0("respondents weighted by ", survey$respondent_weight, "; ")
     },
-    100 * survey$conf_level, "% intervals by ", survey$variance,
+    100 * survey$conf_level, "% intervals", clustered_by[[survey$variance]],
     if ("corrected" %in% x[["method"]]) "; corrected by predictions of all images"
   )
   rlang::set_names(heading, if (attr(x, "kind") == "means") "Mean ratings" else "Gaps")
@@ -57,6 +57,12 @@ autoplot.imagestrata_estimates <- function(object, ...) {
     plot_rating_gaps(object, ...)
   }
 }
+
+# What errors account for, as readers of tables know it.
+clustered_by <- c(
+  "two-way" = ", clustered on respondents and images", respondent = ", clustered on respondents",
+  image = ", clustered on images"
+)
 
 what_counts <- c(
   cluster = "every cluster has equal weight",

@@ -28,7 +28,7 @@ tbl_sum.imagestrata_prevalence <- function(x, ...) {
   heading <- paste0(
     count_of(posts$n_topics, posts$level), " in ", count_of(posts$n_posts, "post"), " by ",
     count_of(posts$n_authors, "author"), "; ", if (kind == "odds") "log odds" else "shares", " of ",
-    posts$unit, "s; ", 100 * posts$conf_level, "% intervals by author"
+    posts$unit, "s; ", 100 * posts$conf_level, "% intervals, clustered on authors"
   )
   rlang::set_names(heading, sentence(kind))
 }

@@ -225,7 +225,8 @@ captions_of_gaps <- function(gaps, level, widest = NULL, ...) {
     if (beyond) {
       paste0("Arrows: intervals beyond the largest gap that the scale allows (", widest, ")")
     },
-    ...
+    ...,
+    basis_in_words(gaps)
   )
 }
 

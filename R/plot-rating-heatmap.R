@@ -93,7 +93,7 @@ plot_rating_heatmap <- function(means,
     ggplot2::theme(
       panel.grid.major.x = ggplot2::element_blank(),
       panel.grid.major.y = ggplot2::element_blank(),
-      axis.text.y.right = ggplot2::element_text(angle = 270, hjust = 0.5, size = ggplot2::rel(0.8)),
+      axis.text.y.right = ggplot2::element_text(angle = 270, hjust = 0.5),
       legend.box = "vertical", legend.spacing.y = ggplot2::unit(3, "pt"),
       legend.key.height = ggplot2::unit(0.6, "lines"), legend.key.width = ggplot2::unit(1, "lines")
     )

@@ -225,8 +225,18 @@ captions_of_means <- function(means, level, compared, scale, zoom) {
         if (!compared$exact) "for this, groups are treated as independent"
       )
     },
-    scale_in_words(scale, zoom)
+    scale_in_words(scale, zoom),
+    basis_in_words(means)
   )
+}
+
+# "Each row rests on 2,641 to 2,697 ratings by 360 respondents."
+basis_in_words <- function(estimates, each = "each point rests on") {
+  counts <- c(
+    range_of_counts(estimates[["n_ratings"]], "rating"),
+    range_of_counts(estimates[["n_respondents"]], "respondent")
+  )
+  if (length(counts) > 0) paste(each, paste(counts, collapse = " by "))
 }
 
 # What the estimates are, where all rows agree. Within a cluster, clusters have no weight.
@@ -366,6 +376,14 @@ check_estimates <- function(x, name, made_by, needed, call = rlang::caller_env()
     abort_imagestrata(
       "{.arg {name}} must be the result of {.fn {made_by}}, not {seen_product(x)}.",
       hint = if (length(lacks) > 0) "It lacks {.field {lacks}}.",
+      call = call
+    )
+  }
+  if (name == "means" && "contrast" %in% names(x)) {
+    draws <- if ("cluster" %in% needed) "plot_cluster_gaps" else "plot_rating_gaps"
+    abort_imagestrata(
+      "{.arg {name}} must be the result of {.fn {made_by}}, not {seen_product(x)}.",
+      hint = "It has differences between groups: {.fn {draws}} draws them.",
       call = call
     )
   }

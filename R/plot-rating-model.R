@@ -93,6 +93,7 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
   rows$y <- measures$y[match_measures(rows, measures)]
   level <- paste0(100 * conf_level, "% interval ", c("excludes zero", "includes zero"))
   beyond <- !is.na(rows$conf.low) & (rows$conf.low > 0 | rows$conf.high < 0)
+  n_columns <- panels_abreast(n_columns, nlevels(rows$panel))
   rows$sure <- factor(level[2 - beyond], level)
   plot <- ggplot2::ggplot(rows, ggplot2::aes(.data$estimate, .data$y)) +
     shade_dimensions(measures) +
@@ -110,7 +111,8 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
     ) +
     ggplot2::facet_wrap(
       ggplot2::vars(.data$panel),
-      scales = scales, ncol = panels_abreast(n_columns, nlevels(rows$panel))
+      scales = scales, ncol = n_columns,
+      labeller = ggplot2::as_labeller(\(texts) wrap_abreast(texts, n_columns))
     ) +
     # Three labels fit side by side.
     ggplot2::scale_x_continuous(n.breaks = 4) +
@@ -129,7 +131,10 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
       )
     )
   # Labels at the ends of two axes must not meet.
-  dress_rows(plot, measures) + ggplot2::theme(panel.spacing.x = ggplot2::unit(1.5, "lines"))
+  dress_rows(plot, measures) + ggplot2::theme(
+    panel.spacing.x = ggplot2::unit(1.5, "lines"),
+    strip.text = ggplot2::element_text(size = ggplot2::rel(0.75))
+  )
 }
 
 # A row for each item and dimension, in which the values of the covariate are side by side.
@@ -163,10 +168,11 @@ draw_rating_points <- function(effects, model, variable, by, conf_level, palette
       )
     )
   if (!is.null(by)) {
+    n_columns <- panels_abreast(n_columns, length(unique(effects[[by]])))
     plot <- plot + ggplot2::facet_wrap(
       ggplot2::vars(.data[[by]]),
-      labeller = ggplot2::as_labeller(\(x) paste0(by, ": ", x)),
-      ncol = panels_abreast(n_columns, length(unique(effects[[by]])))
+      labeller = ggplot2::as_labeller(\(x) wrap_abreast(paste0(by, ": ", x), n_columns)),
+      ncol = n_columns
     )
   }
   dress_rows(plot, measures)
@@ -211,18 +217,17 @@ draw_rating_lines <- function(effects, model, variable, by, conf_level, palette,
 
 caption_of_model <- function(model, conf_level, before = "") {
   errors <- if (model$method == "mixed") {
-    paste("mixed model about", model$target)
+    paste0("; mixed model about ", model$target)
   } else {
-    errors <- c(
-      `two-way` = "two-way", respondent = "respondent-clustered", image = "image-clustered"
-    )
     people <- model$respondent_weight
     paste0(
-      errors[[model$variance]], " standard errors; ", what_counts[[model$weight]],
+      clustered_by[[model$variance]], "; ", what_counts[[model$weight]],
       if (!is.null(people)) paste("; respondents are weighted by", people)
     )
   }
-  caption_text(paste0(before, 100 * conf_level, "% intervals; ", errors))
+  caption_text(
+    paste0(before, 100 * conf_level, "% intervals", errors), rating_model_basis(glance(model))
+  )
 }
 
 #' @export

@@ -77,7 +77,8 @@ draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, not
     cbind(ifelse(data$estimate >= 0, 1, 2), as.integer(data$contrast))
   ]
   data$colour <- unname(palette[ahead])
-  data$fill <- ifelse(sure, ifelse(pale, pale_colour(data$colour), data$colour), "white")
+  full <- ifelse(rep_len(pale, nrow(data)), pale_colour(data$colour), data$colour)
+  data$fill <- ifelse(sure, full, "white")
   panels <- c(if (length(pairs) > 1) "contrast", table$by)
   own <- differs_widely(data, panels)
   plot <- ggplot2::ggplot(data, ggplot2::aes(.data$estimate, .data$y, colour = .data$colour)) +

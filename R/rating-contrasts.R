@@ -59,12 +59,30 @@ all_pairs <- function(comparisons) {
   all(vapply(comparisons, \(one) prod(one$n_values) == 2, NA))
 }
 
+# More values have more pairs than anybody reads, and take hours.
+most_compared <- 100
+
 # Every pair of the values of a column (a table with one column).
 pairs_of <- function(column, later_first = FALSE, consecutive = FALSE, call = rlang::caller_env()) {
   values <- values_of(column, call)
-  pairs <- utils::combn(length(values), 2, simplify = FALSE)
-  if (consecutive) {
-    pairs <- pairs[vapply(pairs, \(pair) pair[2] == pair[1] + 1, NA)]
+  n <- length(values)
+  if (!consecutive && n > most_compared) {
+    abort_imagestrata(
+      "{.field {names(column)}} has {n} values, so that there are {big(n * (n - 1) / 2)} pairs to
+       compare; at most {most_compared} values are compared in pairs.",
+      hint = if (later_first) {
+        "Use {.code change = \"consecutive\"} or {.code change = \"trend\"}, or filter the ratings."
+      } else {
+        "Give one of the values as {.arg reference}, or filter the ratings. {.code by = c(group,
+         cluster)} compares groups within each cluster."
+      },
+      call = call
+    )
+  }
+  pairs <- if (consecutive) {
+    lapply(seq_len(n - 1), \(i) c(i, i + 1L))
+  } else {
+    utils::combn(n, 2, simplify = FALSE)
   }
   lapply(pairs, \(pair) subtract_values(values, if (later_first) rev(pair) else pair))
 }

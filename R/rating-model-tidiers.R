@@ -222,6 +222,12 @@ rating_model_heading <- function(x) {
   paste0(
     sub("models", if (n == 1) "model" else "models", kind), what, ": ",
     paste(deparse(rlang::new_formula(NULL, rlang::f_rhs(x$formula))), collapse = " "), "; ",
+    rating_model_basis(line)
+  )
+}
+
+rating_model_basis <- function(line) {
+  paste0(
     count_of(max(line$n_respondents), "respondent"), ", ", count_of(max(line$n_images), "image")
   )
 }
@@ -238,7 +244,7 @@ rating_model_errors <- function(x) {
     sentence(what_counts[[x$weight]]),
     if (length(x$weight_by) > 0) paste(" within", paste(x$weight_by, collapse = " and ")),
     if (!is.null(x$respondent_weight)) paste("; respondents weighted by", x$respondent_weight),
-    "; ", 100 * x$conf_level, "% intervals by ", x$variance
+    "; ", 100 * x$conf_level, "% intervals", clustered_by[[x$variance]]
   )
 }
 

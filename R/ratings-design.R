@@ -71,7 +71,7 @@ check_ratings <- function(ratings, call) {
   }
   if (!is.numeric(ratings$rating)) {
     abort_imagestrata(
-      "{.field rating} must be numeric, not {.obj_type_friendly {ratings$rating}}.",
+      "The column {.field rating} must be numeric, not {.obj_type_friendly {ratings$rating}}.",
       hint = "Use {.fn read_ratings}, or {.code as.numeric()}.",
       call = call
     )

@@ -19,6 +19,13 @@ read_csv_text <- function(path, wanted = character(), sep = NULL, encoding = NUL
   if (all(bytes %in% charToRaw(" \t\n"))) {
     abort_imagestrata("{.file {path}} is empty.", hint = "Ask for the file again.", call = call)
   }
+  if (is_page(bytes)) {
+    abort_imagestrata(
+      "{.file {path}} is a page for a browser, not a table.",
+      hint = "If annotators answer on it: open it, answer, and give the file that the page saves.",
+      call = call
+    )
+  }
   sep <- sep %||% guess_separator(bytes, wanted, path, call)
   found <- split_cells(bytes, sep)
   if (!is.null(found$broken)) {
@@ -30,6 +37,11 @@ read_csv_text <- function(path, wanted = character(), sep = NULL, encoding = NUL
     )
   }
   as_text_table(found, sep, path, first_line, call)
+}
+
+is_page <- function(bytes) {
+  start <- rawToChar(utils::head(bytes, 200))
+  grepl("^\\s*<(!doctype html|html)\\b", start, ignore.case = TRUE, useBytes = TRUE)
 }
 
 check_separator <- function(sep, call) {

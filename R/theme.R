@@ -146,7 +146,7 @@ scale_x_clusters <- function(places, most = 25, ...) {
   long <- max(nchar(shown$label[!is_residual(shown$cluster)]), 0) > 3 && n > 4
   ggplot2::scale_x_continuous(
     breaks = shown$x, labels = shown$label,
-    guide = ggplot2::guide_axis(angle = if (long) 90), ...
+    guide = ggplot2::guide_axis(angle = if (long) 90, check.overlap = TRUE), ...
   )
 }
 

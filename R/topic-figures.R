@@ -46,14 +46,19 @@ topic_table <- function(x, name, made_by, needs = NULL, call = rlang::caller_env
 check_topic_table <- function(x, name, made_by, needs, call) {
   needs <- c(if (!"theme" %in% names(x)) "cluster", needs, "estimate", "conf.low", "conf.high")
   lacks <- if (is.data.frame(x)) setdiff(needs, names(x))
-  gaps <- "contrast" %in% setdiff(names(x), needs)
-  if (!is.data.frame(x) || length(lacks) > 0 || gaps) {
+  other <- setdiff(names(x), needs)
+  drawn_by <- if ("share_other" %in% other) {
+    "plot_topic_odds"
+  } else if ("contrast" %in% other) {
+    "plot_topic_gaps"
+  }
+  if (!is.data.frame(x) || length(lacks) > 0 || !is.null(drawn_by)) {
     abort_imagestrata(
       "{.arg {name}} must be the result of {.fn {made_by}}, not {seen_product(x)}.",
       hint = if (length(lacks) > 0) {
         "It lacks {.field {lacks}}."
-      } else if (gaps) {
-        "It has differences between groups: {.fn plot_topic_gaps} draws them."
+      } else if (!is.null(drawn_by)) {
+        "It has differences between groups: {.fn {drawn_by}} draws them."
       },
       call = call
     )
@@ -234,7 +239,7 @@ panels_of_topics <- function(data, topics, more, call = rlang::caller_env(2)) {
     )
   }
   # A panel is about an inch and a half wide, of which a picture takes a third.
-  width <- if (all(is.na(topics$path))) 22 else 15
+  width <- if (!all(is.na(topics$path))) 15 else if (nrow(keys) > 2) 17 else 22
   titles <- wrap_titles(topics$label[match(keys$cluster, topics$cluster)], width, 40)
   for (column in more) {
     titles <- paste0(titles, "\n", column, ": ", keys[[column]])
@@ -242,6 +247,13 @@ panels_of_topics <- function(data, topics, more, call = rlang::caller_env(2)) {
   titles <- make.unique(titles, " ")
   one <- \(data) do.call(paste, c(lapply(data[c("cluster", more)], as.character), sep = "\r"))
   factor(titles[match(one(data), one(keys))], titles)
+}
+
+# Titles of panels that stand side by side in one column of a journal.
+wrap_abreast <- function(texts, n_columns) {
+  width <- max(33 %/% n_columns, 10)
+  lines <- strsplit(as.character(texts), "\n", fixed = TRUE)
+  vapply(lines, \(one) paste(wrap_titles(one, width, 80), collapse = "\n"), "")
 }
 
 wrap_titles <- function(texts, width, most) {
@@ -431,7 +443,14 @@ theme_topics <- function() {
 caption_of_topics <- function(table, what, ...) {
   level <- if (!is.null(table$conf_level)) paste0(100 * table$conf_level, "% ")
   first <- paste0(what, level, "intervals, clustered on authors; unit: ", table$units)
-  caption_text(first, ...)
+  counts <- c(
+    range_of_counts(table$data[["n_posts"]], "post"),
+    range_of_counts(table$data[["n_authors"]], "author")
+  )
+  caption_text(
+    first, ...,
+    if (length(counts) > 0) paste("Each point rests on", paste(counts, collapse = " by "))
+  )
 }
 
 topics_in_words <- function(topics) {

@@ -50,6 +50,8 @@ _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 #: A first line such as "sep=;" tells Excel the separator.
 _SEP_LINE = re.compile(r'"?sep=(.)"?\r?(\n|$)', re.IGNORECASE)
 
+_PAGE = re.compile(r"\s*<(!doctype html|html)\b", re.IGNORECASE)
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 #: A cell that loses nothing as a number: not "007", not "1e5", not 16 digits or more.
 _PLAIN_NUMBER = re.compile(r"-?((0|[1-9]\d{0,14})(\.\d*)?|\.\d+)([eE][+-]\d+)?")
@@ -190,6 +192,11 @@ def read_texts(
         sep, text, first_line = sep or said[1], text[said.end() :], 1
     if not text.strip():
         raise ImagestrataError(f"{quote(file)} is empty.", "Ask for the file again.")
+    if _PAGE.match(text):
+        raise ImagestrataError(
+            f"{quote(file)} is a page for a browser, not a table.",
+            "If annotators answer on it: open it, answer, and give the file that the page saves.",
+        )
     found = "," if ours else sep or _guess(text, wanted, file)
     records, lines = _parse(text, found, file, first_line, str if ours else str.strip)
     header, rows, lines = records[0], records[1:], lines[1:]

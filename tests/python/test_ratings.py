@@ -20,6 +20,7 @@ from imagestrata import (
     read_ratings,
     sample_images,
 )
+from imagestrata.ratings.contrasts import _pairs
 from imagestrata.ratings.estimates import adjusted
 from test_golden import golden
 
@@ -778,7 +779,7 @@ def test_equal_ratings_have_no_spread_whatever_rounding_leaves(weight: str) -> N
 def test_a_group_of_one_respondent_has_a_gap_without_a_test() -> None:
     ratings = six()
     alone = ratings.assign(respondent_id=[*ratings["respondent_id"][:3], "r1", "r1", "r1"])
-    with pytest.warns(UserWarning, match="on one side of 1 comparisons, contrast D - R for one"):
+    with pytest.warns(UserWarning, match="on one side of 1 comparison, contrast D - R for one"):
         gap = rating_gaps(alone, weight="none").iloc[0]
     assert gap["estimate"] == -2
     assert np.isnan([gap["std_error"], gap["p_value"], gap["conf_low"]]).all()
@@ -1192,3 +1193,13 @@ def test_means_of_a_single_image_are_warned_of():
     for verb in (rating_gaps, lambda table: rating_model(table, "~ group")):
         with pytest.warns(UserWarning, match="2 of 2 means rest on a single rated image"):
             verb(one)
+
+
+def test_nobody_reads_thousands_of_pairs() -> None:
+    clusters = pd.Series(range(101), name="cluster")
+    with pytest.raises(ImagestrataError, match=r"101 values.* 5,050 pairs.*\n.*reference"):
+        _pairs(clusters)
+    with pytest.raises(ImagestrataError, match='change="consecutive"'):
+        _pairs(clusters, later_first=True)
+    assert len(_pairs(clusters[1:])) == 4950
+    assert len(_pairs(clusters, consecutive=True)) == 100

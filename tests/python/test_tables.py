@@ -106,6 +106,16 @@ def test_a_workbook_is_no_csv(tmp_path):
         read_texts(tmp_path / "a.xlsx")
 
 
+def test_a_page_is_no_table(tmp_path):
+    page = tmp_path / "coder-1.html"
+    for start in ("<!doctype html>\n<title>", "\ufeff\n <HTML lang='en'>"):
+        page.write_text(start + "Label</title>,", encoding="utf-8")
+        with pytest.raises(ImagestrataError, match=r"page for a browser.*\n.*the page saves"):
+            read_texts(page)
+    (tmp_path / "a.csv").write_text("<htmlx>,image_id\n1,a\n", encoding="utf-8")
+    assert list(read_texts(tmp_path / "a.csv")) == ["<htmlx>", "image_id"]
+
+
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc"))), min_size=3,
                          max_size=3), min_size=1))  # fmt: skip
 def test_no_row_is_lost(tmp_path_factory, rows):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+import imagestrata
 from clusterings import TRACE, hand_made, notes_of
 from imagestrata import ImagestrataError, plot_trace
 
@@ -103,3 +106,32 @@ def test_mistakes_of_searches(clustering):
         plot_trace(clustering, type="searches")
     with pytest.raises(ImagestrataError, match="`type` must be one of 'trace', 'searches'"):
         plot_trace(clustering, type="sizes")
+
+
+def test_files_say_what_they_show(clustering, tmp_path):
+    said = plot_trace(clustering, tmp_path / "a.png").get_label()
+    assert said == (
+        f"Bars in three panels over {len(TRACE)} iterations: the images remaining, the clusters "
+        "fitted and those of them that are cohesive, and the mean size of the cohesive clusters. "
+        f"At first there are {TRACE['n_remaining'].iloc[0]} images, in the last iteration "
+        f"{TRACE['n_remaining'].iloc[-1]}; {TRACE['n_cohesive'].sum()} clusters leave."
+    )
+    assert Image.open(tmp_path / "a.png").info["Description"] == said
+    for ending, start in (("svg", "<title>"), ("pdf", "/Subject (")):
+        plot_trace(clustering, tmp_path / f"a.{ending}")
+        text = (tmp_path / f"a.{ending}").read_bytes().decode("latin-1")
+        assert start + said[:20] in text
+
+
+def test_every_figure_says_what_it_shows():
+    """Whatever draws a figure describes it, in the same function."""
+    described = []
+    for file in (Path(imagestrata.__file__).parent / "explore").glob("*.py"):
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                called = {getattr(node.func, "id", "") for node in ast.walk(function)
+                          if isinstance(node, ast.Call)}  # fmt: skip
+                if "figure" in called:
+                    described.append(function.name)
+                    assert "describe" in called, function.name
+    assert len(described) >= 10

@@ -177,3 +177,16 @@ test_that("a wrong choice is answered with the choices, whatever its type", {
     )
   }
 })
+
+test_that("an argument without a default must be given", {
+  for (wrong in list(
+    quote(cluster_images()), quote(rating_means()), quote(autoplot.imagestrata_sweep()),
+    quote(image_gallery("run"))
+  )) {
+    said <- rlang::catch_cnd(eval(wrong), "imagestrata_error")
+    expect_match(said$message, "`(images|ratings|object|out)` must be given", info = deparse(wrong))
+    expect_equal(said$call[[1]], wrong[[1]])
+  }
+  passed_on <- function(images, ...) cluster_images(images, ...)
+  expect_error(passed_on(), "`images` must be given", class = "imagestrata_error")
+})

@@ -182,3 +182,20 @@ test_that("figures look as they did", {
   vdiffr::expect_doppelganger("matching", autoplot(toy_matching()))
   vdiffr::expect_doppelganger("reliability", autoplot(toy_reliability(by = group)))
 })
+
+test_that("titles of panels side by side do not meet", {
+  expect_equal(wrap_abreast("group: Republican × ideology", 3), "group:\nRepublican\n× ideology")
+  expect_equal(wrap_abreast(c("a - b\nmonth: 3", "one"), 1), c("a - b\nmonth: 3", "one"))
+  expect_equal(reliability_breaks(c(-0.1, 1)), c(0, 0.25, 0.5, 0.75, 1))
+  expect_equal(reliability_breaks(c(-3, 1)), -3:1)
+})
+
+test_that("captions count what points rest on", {
+  expect_equal(range_of_counts(c(2641, NA, 12697), "rating"), "2,641 to 12,697 ratings")
+  expect_equal(range_of_counts(c(1, 1), "author"), "1 author")
+  expect_null(range_of_counts(NULL, "post"))
+  one_line <- \(plot) gsub("\n", " ", plot$labels$caption)
+  expect_match(one_line(plot_rating_means(few_means())), "Each point rests on .* ratings by .* resp")
+  expect_match(one_line(plot_rating_gaps(few_gaps())), "Each point rests on .* ratings by .* resp")
+  expect_match(one_line(plot_prevalence(toy_shares())), "Each point rests on .* posts by .* authors")
+})

@@ -167,3 +167,13 @@ test_that("means that are not of clusters are refused with what would be", {
   means <- quietly(rating_means(toy_ratings()))
   expect_error(plot_rating_heatmap(means, simulated_clusters), "by = cluster")
 })
+
+test_that("gaps are not drawn as means", {
+  gaps <- few_gaps(by = c(group, cluster), variance = "respondent")
+  expect_error(plot_rating_heatmap(gaps), "plot_cluster_gaps", class = "imagestrata_error")
+  expect_error(plot_rating_means(gaps), "plot_rating_gaps", class = "imagestrata_error")
+  expect_error(
+    plot_rating_means(tibble::as_tibble(gaps)), "plot_rating_gaps",
+    class = "imagestrata_error"
+  )
+})

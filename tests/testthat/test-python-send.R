@@ -19,7 +19,7 @@ test_that("a verb's arguments are sent by name, in its order, as what their defa
   required <- function(column) call_verb("reassign")
   expect_identical(required("x"), list(column = "x"))
   expect_error(required(2), "one piece of text", class = "imagestrata_error")
-  expect_error(required(), "missing, with no default")
+  expect_error(required(), "`column` must be given", class = "imagestrata_error")
 })
 
 test_that("what may be left out is checked for what Python says that it holds", {

@@ -260,3 +260,15 @@ test_that("contrasts that cannot be made are refused", {
     rating_gaps(ratings, by = c(group, month), change = TRUE)
   })
 })
+
+test_that("nobody reads thousands of pairs", {
+  column <- \(n) tibble::tibble(cluster = seq_len(n))
+  expect_length(pairs_of(column(most_compared)), 4950)
+  expect_error(pairs_of(column(101)), "101 values, so that there are 5,050 pairs",
+    class = "imagestrata_error"
+  )
+  expect_error(pairs_of(column(101)), "reference")
+  expect_error(pairs_of(column(101), later_first = TRUE), "consecutive")
+  expect_length(pairs_of(column(101), consecutive = TRUE), 100)
+  expect_equal(pairs_of(column(3), consecutive = TRUE), pairs_of(column(3))[c(1, 3)])
+})

@@ -93,3 +93,13 @@ test_that("columns of the user are kept under other names", {
   expect_warning(kept <- keep_given(data, "cluster", "this"), "cluster is now cluster_given_2")
   expect_named(kept, c("cluster_given_2", "cluster_given"))
 })
+
+test_that("a page for annotators is no table", {
+  page <- withr::local_tempfile(fileext = ".html")
+  for (start in c("<!doctype html>\n<title>", "\ufeff\n <HTML lang='en'>")) {
+    writeLines(enc2utf8(paste0(start, "Label</title>,")), page, useBytes = TRUE)
+    expect_error(read_csv_text(page), "page for a browser", class = "imagestrata_error")
+  }
+  table <- withr::local_tempfile(lines = c("<htmlx>,image_id", "1,a"), fileext = ".csv")
+  expect_named(read_csv_text(table), c("<htmlx>", "image_id"))
+})

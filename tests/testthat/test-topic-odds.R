@@ -116,5 +116,13 @@ test_that("the figure ranks topics and names both sides", {
   expect_error(plot_topic_odds(quietly(topic_gaps(made_posts(), party))), "topic_odds",
     class = "imagestrata_error"
   )
+  expect_error(plot_topic_gaps(odds), "plot_topic_odds", class = "imagestrata_error")
+  expect_error(plot_prevalence(odds), "plot_topic_odds", class = "imagestrata_error")
+  # Full points have the colour of the side that they are on.
+  parties <- dplyr::filter(simulated_posts, party != "Independent", cluster <= 6)
+  points <- ggplot2::layer_data(plot_topic_odds(quietly(topic_odds(parties, party))), 4)
+  full <- points$fill != "white"
+  expect_setequal(points$x[full] > 0, c(TRUE, FALSE))
+  expect_equal(points$fill[full], points$colour[full])
   vdiffr::expect_doppelganger("odds", plot_topic_odds(odds, c(flags = 1, 3)))
 })

@@ -39,9 +39,10 @@ def as_embeddings(images: Any, embed: Callable[[Any], Embeddings] | None = None)
     ):
         embeddings = embed(images)
     else:
+        pictures = "a folder or table of images, " if embed is not None else ""
         raise ImagestrataError(
-            "Give embeddings, or vectors as an array of shape (n, d) or a data frame, not "
-            f"{kind_of(images)}."
+            f"Give {pictures}embeddings, or vectors: a matrix with one row per image, or a data "
+            f"frame; not {kind_of(images)}."
         )
     if not len(embeddings.matrix):
         raise ImagestrataError("The embeddings contain no images.")

@@ -60,13 +60,11 @@ _STYLE: Any = {
     "svg.hashsalt": "imagestrata",  # the same file every time
 }
 
-#: Options by kind of file; no file contains the time. At this level a PNG of photographs takes a
-#: third of the time and is a twelfth larger.
+#: Options by kind of file. At this level a PNG of photographs takes a third of the time and is a
+#: twelfth larger.
 _OPTIONS: dict[str, dict[str, Any]] = {
-    ".png": {"pil_kwargs": {"compress_level": 3}},
-    ".pdf": {"metadata": {"CreationDate": None}},
-    ".svg": {"metadata": {"Date": None}},
-}
+    ".png": {"pil_kwargs": {"compress_level": 3}}, ".pdf": {}, ".svg": {},
+}  # fmt: skip
 
 
 @contextmanager
@@ -85,9 +83,39 @@ def figure(
         if target is not None:
             buffer = io.BytesIO()
             kind = target.suffix.lower()
-            drawn.savefig(buffer, format=kind[1:], dpi=dpi, **_OPTIONS[kind])
+            options = {**_OPTIONS[kind], "metadata": _metadata(kind, str(drawn.get_label()))}
+            drawn.savefig(buffer, format=kind[1:], dpi=dpi, **options)
             remove_half_written(target.parent, target.name)
             write_bytes(target, buffer.getvalue())
+
+
+def _metadata(kind: str, said: str) -> dict[str, Any]:
+    """Where each kind of file keeps a text for readers who do not see it; no file has the time.
+
+    Browsers read the title of an SVG aloud; it has no other place that they use.
+    """
+    if kind == ".pdf":
+        return {"CreationDate": None, **({"Subject": said} if said else {})}
+    if kind == ".svg":
+        return {"Date": None, **({"Title": said, "Description": said} if said else {})}
+    return {"Description": said} if said else {}
+
+
+def describe(drawn: Figure, *sentences: str | None) -> None:
+    """Give a figure a text for readers who do not see it: ``drawn.get_label()``.
+
+    Files of the figure contain it as their description. As in R, the text says what is drawn and of
+    how much, and then what a reader would see first.
+    """
+    drawn.set_label(" ".join(f"{text[0].upper()}{text[1:]}." for text in sentences if text))
+
+
+def listed(names: Sequence[Any], most: int = 8) -> str:
+    """Return "a, b and c", or "a, b and 7 more"."""
+    texts = [str(name) for name in names]
+    if len(texts) > most:
+        return f"{', '.join(texts[:most])} and {len(texts) - most} more"
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
 def distinct(n: int, colours: Sequence[str] = GROUPS) -> list[str]:

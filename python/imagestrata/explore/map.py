@@ -20,7 +20,7 @@ from ..progress import Progress
 from ..validate import check_choice, check_idle
 from ..verbs import public
 from ..wording import arg, verb
-from .figure import GROUPS, INK, NONE, SMALLER, figure, write_note
+from .figure import GROUPS, INK, NONE, SMALLER, describe, figure, listed, write_note
 from .keywords import check_keywords
 from .points import check_points, map_method, medians, on_a_square
 from .tiles import shortened
@@ -194,7 +194,14 @@ def plot_map(
             title_fontsize=7.5, bbox_to_anchor=(0.5, below / height), handletextpad=0.1,
         )  # fmt: skip
         crowded = len(placed) < len(numbers)
-        write_note(drawn, *_note(clustering, map_method(points), by, key, crowded))
+        said = _note(clustering, map_method(points), by, key, crowded)
+        write_note(drawn, *said)
+        describe(
+            drawn,
+            f"Map of {plural(len(places), 'image')}, a point each, in the colours of "
+            f"{plural(len(numbers), by)}: {listed([*key.entries], 12)}",
+            *said,
+        )
     return drawn
 
 

@@ -96,7 +96,8 @@ def mistake_rows(model: Any, *, split: str | None, label: str | None, n_images: 
         "possible. Images: those about which the model was most certain, cropped to squares, of "
         f"the {shown_images(split)}."
     )
-    return PictureRows(shown, "row", words, max(widest, _FEWEST), note)
+    title = f"Images that the model gets wrong, in {plural(len(words), 'row')}"
+    return PictureRows(shown, "row", words, max(widest, _FEWEST), note, title)
 
 
 def _about(found: Any, seen: Any) -> str:

@@ -151,7 +151,8 @@ def montage_rows(
     if clusters is None:
         which = "the largest clusters, by theme" if headings else "clusters, the largest first"
     note = _note(order, which, bool(terms))
-    return PictureRows(shown, "cluster", words, n_images, note, above)
+    title = f"Images of {plural(len(chosen), 'cluster')}, in a row each"
+    return PictureRows(shown, "cluster", words, n_images, note, title, above)
 
 
 def _note(order: str, which: str, terms: bool) -> str:

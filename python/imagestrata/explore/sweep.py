@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeGuard
 
 import pandas as pd
 
-from .figure import BRIGHT, MAIN, SOFT, figure, write_note
+from ..errors import plural
+from .figure import BRIGHT, MAIN, SOFT, describe, figure, write_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +80,13 @@ def draw_sweep(
             f"Dashed: {', '.join(map(str, mark))}" if mark else None,
         )
         drawn.tight_layout(h_pad=1.6, rect=(0, note, 1, 1))
+        tried = swept[name]
+        describe(
+            drawn,
+            f"Lines in three panels: {', '.join(panels.values())}, for "
+            f"{plural(len(tried), 'value')} of {name} from {tried.min():,} to {tried.max():,}",
+            f"Circles: {', '.join(said)}" if said else None,
+        )
     return drawn
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..corpus.decode import UnreadableImage
 from ..corpus.pictures import File, make_all, shown_picture
 from ..corpus.small import warn_of_small
-from .figure import INK, SOFT, figure
+from .figure import INK, SOFT, describe, figure, listed
 
 if TYPE_CHECKING:
     import os
@@ -52,6 +52,8 @@ class PictureRows:
         Largest number of images per row.
     note : str
         What the rows and their images are.
+    title : str
+        What is drawn, for readers who do not see it.
     headings : mapping
         Texts above some of the rows, by the value of these.
     """
@@ -61,6 +63,7 @@ class PictureRows:
     words: dict[Any, tuple[str, str]]
     n_images: int
     note: str
+    title: str
     headings: Mapping[Any, str] = field(default_factory=dict)
 
 
@@ -107,6 +110,10 @@ def draw_tiles(rows: PictureRows, out: str | os.PathLike[str] | None) -> Figure:
             MARGIN, height - MARGIN, "\n".join(note), color=SOFT, fontsize=7, linespacing=1.4,
             va="bottom", parse_math=False,
         )  # fmt: skip
+        about = [f"{name} ({'; '.join(text.splitlines())})" for name, text in words.values()]
+        describe(
+            drawn, f"{rows.title}, from the top {listed(about, 12)}", rows.note.removesuffix(".")
+        )
     return drawn
 
 

@@ -7,11 +7,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ..clustering.clustering import Clustering, check_clustering, check_same_run
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_choice
 from ..verbs import public
 from ..wording import arg
-from .figure import BRIGHT, INK, MAIN, PALE, SOFT, figure, write_note
+from .figure import BRIGHT, INK, MAIN, PALE, SOFT, describe, figure, listed, write_note
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +103,15 @@ def plot_trace(
             else None,
         )
         drawn.tight_layout(h_pad=1.6, rect=(0, note, 1, 1))
+        describe(
+            drawn,
+            f"Bars in three panels over {plural(len(trace), 'iteration')}: the images remaining, "
+            "the clusters fitted and those of them that are cohesive, and the mean size of the "
+            "cohesive clusters",
+            f"At first there are {plural(int(trace['n_remaining'].iloc[0]), 'image')}, in the last "
+            f"iteration {int(trace['n_remaining'].iloc[-1]):,}; "
+            f"{plural(int(trace['n_cohesive'].sum()), 'cluster')} leave",
+        )
     return drawn
 
 
@@ -136,6 +145,13 @@ def _draw_searches(clustering: Clustering, out: str | os.PathLike[str] | None) -
         drawn.supxlabel("Number of clusters", y=note + 0.01, va="bottom", color=SOFT, fontsize=8.5)
         drawn.supylabel(criterion, x=0.015, color=SOFT, fontsize=8.5)
         drawn.tight_layout(h_pad=0.8, w_pad=0.6, rect=(0.01, note, 1, 1))
+        kept = searches.loc[searches["kept"], "k"]
+        describe(
+            drawn,
+            f"Lines: {criterion.lower()} by the number of clusters, for "
+            f"{plural(len(curves), 'iteration')}",
+            f"The numbers that were kept: {listed([*kept])}" if len(kept) else None,
+        )
     return drawn
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..finetune.model import FineTunedModel
 from ..finetune.predict import as_model
 from ..finetune.split import FOLD, SPLITS
 from ..validate import check_choice
 from ..verbs import public
 from ..wording import arg, quote
-from .figure import BRIGHT, INK, MAIN, SOFT, figure, write_note
+from .figure import BRIGHT, INK, MAIN, SOFT, describe, figure, listed, write_note
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,22 @@ def plot_training(model: Any, out: str | os.PathLike[str] | None = None) -> Figu
             else None,
         )
         drawn.tight_layout(h_pad=1.6, rect=(0, note, 1, 1))
+        describe(drawn, *map(_course_in_words, models.items()))
     return drawn
+
+
+def _course_in_words(named: tuple[str, FineTunedModel]) -> str:
+    name, model = named
+    text = (
+        f"Lines: the loss and the accuracy{f' of {name}' if name else ''} over "
+        f"{plural(int(model.history['epoch'].max()), 'epoch')}, of training and validation images"
+    )
+    if model.folds is not None:
+        return f"{text}, by folds"
+    kept = model.training["best_epoch"]
+    history = model.history[model.history["epoch"] == kept].set_index("split")["accuracy"]
+    accuracy = f", with a validation accuracy of {history['val']:.2f}" if "val" in history else ""
+    return f"{text}. Epoch {kept} is kept{accuracy}"
 
 
 @public
@@ -153,6 +168,16 @@ def plot_confusion(
             "Shade: share of the row",
         )
         drawn.tight_layout(rect=(0, note, 1, 1))
+        agreeing = [
+            f"{np.trace(counts):,} of {plural(int(counts.sum()), 'image')}"
+            + (f" ({label})" if len(tables) > 1 else "")
+            for label, (_, counts) in tables.items()
+        ]
+        describe(
+            drawn,
+            f"Labels in rows and decisions of the model in columns, of the {counted}",
+            f"They agree in {listed(agreeing)}",
+        )
     return drawn
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from ..clustering.clustering import Clustering, check_clustering, check_same_run, rank_images
 from ..clustering.named import cluster_labels, label_of
 from ..clustering.themes import cut_tree, has_themes, names_of, pairs_of
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_int
 from ..verbs import public
 from ..wording import verb
-from .figure import GROUPS, INK, SMALLER, SOFT, figure
+from .figure import GROUPS, INK, SMALLER, SOFT, describe, figure, listed
 from .tiles import DPI, make_tiles, shortened
 
 if TYPE_CHECKING:
@@ -92,6 +92,13 @@ def plot_themes(
             _ROOT, rows.bottom + _BELOW - 0.08, _note(rows), color=SOFT, fontsize=6.5,
             va="bottom", linespacing=1.3,
         )  # fmt: skip
+        names = names_of(clustering)
+        describe(
+            drawn,
+            f"Tree over {plural(len(rows.clusters), 'cluster')} in {plural(len(names), 'theme')}, "
+            f"with typical images: {listed([*names.values()], 12)}",
+            " ".join(_note(rows).split()).removesuffix("."),
+        )
     return drawn
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ImagestrataError
+from ..errors import ImagestrataError, plural
 from ..validate import check_choice, check_int
 from ..validation.tuning import Tuning
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .figure import BRIGHT, INK, MAIN, PALE, SOFT, distinct, figure, write_note
+from .figure import BRIGHT, INK, MAIN, PALE, SOFT, describe, distinct, figure, write_note
 from .sweep import draw_sweep, is_sweep
 
 if TYPE_CHECKING:
@@ -151,7 +151,26 @@ def _draw_candidates(tuned: Tuning, out: str | os.PathLike[str] | None) -> Figur
         drawn.legend(loc="lower center", ncols=4, bbox_to_anchor=(0.5, note))
         n_rows = -(-len(colours) // 4)
         drawn.tight_layout(w_pad=2.5, rect=(0, note + 0.06 * n_rows, 1, 1))
+        describe(
+            drawn,
+            "Points with intervals: precision against recall, and "
+            f"{_NAMES[measure]} against the number of clusters, of "
+            f"{plural(int((~decides['baseline']).sum()), 'candidate')}"
+            + (
+                f" and {plural(int(decides['baseline'].sum()), 'baseline')}"
+                if decides["baseline"].any()
+                else ""
+            ),
+            _best_in_words(decides.loc[best], measure),
+        )
     return drawn
+
+
+def _best_in_words(row: pd.Series[Any], measure: str) -> str:
+    return (
+        f"The best candidate has a {_NAMES[measure]} of {row['estimate']:.2f}, "
+        f"95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f}"
+    )
 
 
 def _points(
@@ -278,6 +297,13 @@ def _draw_settings(
             drawn.legend(*handles, loc="lower center", ncols=4, bbox_to_anchor=(0.5, note))
             note += 0.25 / height
         drawn.tight_layout(rect=(0, note, 1, 1), h_pad=0.6)
+        measure = tuned.settings["measure"]
+        describe(
+            drawn,
+            f"Points and boxes: {_NAMES[measure]} of {plural(len(own), 'candidate')}, by the "
+            f"values of {listed(asked)}",
+            _best_in_words(own.set_index("candidate").loc[best], measure),
+        )
     return drawn
 
 
@@ -352,6 +378,13 @@ def _draw_differences(tuned: Tuning, out: str | os.PathLike[str] | None) -> Figu
             f"The {len(shown)} of {n_all} with the highest estimates" if n_all > len(shown) else "",
         )
         drawn.tight_layout(rect=(0, note, 1, 1))
+        below = int((shown["conf_high"] < 0).sum())
+        describe(
+            drawn,
+            f"Points with intervals: {wanted}, in {plural(len(shown), 'row')}",
+            f"{plural(below, 'interval excludes', 'intervals exclude')} zero",
+            f"The best candidate: {best}",
+        )
     return drawn
 
 

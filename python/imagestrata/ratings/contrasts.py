@@ -25,6 +25,10 @@ CONTRASTS = ("pairs", "trend")
 CHANGES = ("none", "pairs", "consecutive", "trend")
 
 
+#: More values have more pairs than anybody reads, and take hours.
+MOST_COMPARED = 100
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """A sum of means of cells, each times a number.
@@ -110,6 +114,17 @@ def _pairs(
     column: pd.Series[Any], *, later_first: bool = False, consecutive: bool = False
 ) -> list[_Named]:
     values = _values(column)
+    n = len(values)
+    if not consecutive and n > MOST_COMPARED:
+        raise ImagestrataError(
+            f"{column.name} has {n} values, so that there are {n * (n - 1) // 2:,} pairs to "
+            f"compare; at most {MOST_COMPARED} values are compared in pairs.",
+            f"Use {arg('change', 'consecutive')} or {arg('change', 'trend')}, or filter the "
+            "ratings."
+            if later_first
+            else f"Give one of the values as {arg('reference')}, or filter the ratings. "
+            f"{arg('by', ['group', 'cluster'])} compares groups within each cluster.",
+        )
     pairs = list(itertools.pairwise(values) if consecutive else itertools.combinations(values, 2))
     return [_difference(*(reversed(pair) if later_first else pair)) for pair in pairs]
 

@@ -844,10 +844,10 @@ def _warn_alone(table: pd.DataFrame, columns: list[str], where: str) -> None:
     if len(alone):
         groups = alone[columns].drop_duplicates()
         first = ", ".join(f"{name} {value}" for name, value in groups.iloc[0].items()) or "all"
-        what = "groups" if where == "in" else "comparisons"
+        n = plural(max(len(groups), 1), "group" if where == "in" else "comparison")
         warn(
-            f"Only one respondent rated {where} {max(len(groups), 1)} {what}, {first} for one: the "
-            "standard error is missing there."
+            f"Only one respondent rated {where} {n}, {first} for one: the standard error is "
+            "missing there."
         )
 
 

@@ -196,10 +196,14 @@ class RatingModel(Shown):
             "share": "every share of an image has equal weight",
             "none": "every rated image has equal weight",
         }
+        clustered = {
+            "two-way": "respondents and images", "respondent": "respondents", "image": "images"
+        }[self.variance]  # fmt: skip
         return [
             f"Linear {'model' if len(levels) == 1 else 'models'} of {said}: {self.formula}",
             f"{plural(n_ratings, 'rating')} by {plural(design.n_respondents, 'respondent')}; "
-            f"{units[self.weight]}; {100 * self.conf_level:g}% intervals by {self.variance}",
+            f"{units[self.weight]}; {100 * self.conf_level:g}% intervals, clustered on "
+            f"{clustered}",
             (self.coefficients, "coefficient"),
         ]
 
