@@ -110,9 +110,9 @@ def draw_tiles(rows: PictureRows, out: str | os.PathLike[str] | None) -> Figure:
             MARGIN, height - MARGIN, "\n".join(note), color=SOFT, fontsize=7, linespacing=1.4,
             va="bottom", parse_math=False,
         )  # fmt: skip
-        about = [f"{name} ({'; '.join(text.splitlines())})" for name, text in words.values()]
+        said = [f"{name} ({'; '.join(text.splitlines())})" for name, text in words.values()]
         describe(
-            drawn, f"{rows.title}, from the top {listed(about, 12)}", rows.note.removesuffix(".")
+            drawn, f"{rows.title}, from the top {listed(said, 12)}", rows.note.removesuffix(".")
         )
     return drawn
 

@@ -15,7 +15,7 @@ from ..validate import check_choice, check_int
 from ..validation.tuning import Tuning
 from ..verbs import public
 from ..wording import arg, kind_of, quote, verb
-from .figure import BRIGHT, INK, MAIN, PALE, SOFT, describe, distinct, figure, write_note
+from .figure import BRIGHT, INK, MAIN, PALE, SOFT, describe, distinct, figure, listed, write_note
 from .sweep import draw_sweep, is_sweep
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _draw_candidates(tuned: Tuning, out: str | os.PathLike[str] | None) -> Figur
     return drawn
 
 
-def _best_in_words(row: pd.Series[Any], measure: str) -> str:
+def _best_in_words(row: Any, measure: str) -> str:
     return (
         f"The best candidate has a {_NAMES[measure]} of {row['estimate']:.2f}, "
         f"95% interval {row['conf_low']:.2f} to {row['conf_high']:.2f}"
@@ -251,8 +251,8 @@ def _draw_settings(
     unknown = [name for name in asked if name not in settings]
     if unknown or not asked:
         what = f"{quote(unknown[0])} does not vary" if unknown else "No setting varies"
-        listed = f"Those that vary are {', '.join(settings)}." if settings else ""
-        raise ImagestrataError(f"{what} among the candidates of this tuning.", listed)
+        vary = f"Those that vary are {', '.join(settings)}." if settings else ""
+        raise ImagestrataError(f"{what} among the candidates of this tuning.", vary)
     encoders = [*own["encoder"].unique()]
     marks = dict(
         zip(encoders, zip(distinct(len(encoders), _COLOURS), cycle(_MARKERS)), strict=True)
