@@ -23,7 +23,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from machine import write_result
+from machine import sized, write_result
 from quality import load
 
 from imagestrata import Embeddings, cluster_images, tune_clusters
@@ -37,7 +37,9 @@ SETTINGS: dict[str, dict[str, Any]] = {"default": {"preset": [None]}, "paper": {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--encoders", nargs="+", default=["mobilenet_v2", "mobilenet_v2-l2", "hog"])
+    parser.add_argument(
+        "--encoders", nargs="+", default=sized(["hog"], ["mobilenet_v2", "mobilenet_v2-l2", "hog"])
+    )
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["default"])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
