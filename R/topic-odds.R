@@ -1,5 +1,6 @@
 #' Find the topics that set groups apart
-#'  Estimates for each topic how much more likely posts of one group are to show it than those of
+#'
+#' Estimates for each topic how much more likely posts of one group are to show it than those of
 #' others: a log odds ratio that is shrunk where there are few posts, with an interval that
 #' accounts for posts of the same author.
 #'

@@ -72,8 +72,9 @@ const score = (row, words, whole) => {
     const start = at === 0 || (at > 0 && row.titled[at - 1] === " ");
     if (at >= 0) sum += start ? 12 : 6;
     else if (row.headed.includes(word)) sum += 5;
-    else if (row.written.includes(word)) sum += 1;
-    else return 0;
+    const times = row.written.split(word).length - 1;
+    sum += Math.min(times, 4) / 2;
+    if (!times && at < 0 && !row.headed.includes(word)) return 0;
   }
   if (row.titled === whole) sum += 100;
   else if (row.titled.startsWith(whole)) sum += 20;

@@ -25,6 +25,8 @@ import imagestrata
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "site"
 RESULTS = "benchmarks/results"
+#: Images of the gallery: enough for a dozen clusters, and 9 MB.
+N_IMAGES = 240
 REFERENCE = runpy.run_path(str(ROOT / "tools" / "site_python.py"))
 LINKS = runpy.run_path(str(ROOT / "tools" / "links.py"))
 #: Generics of R that belong to many classes, so that a link by name would help nobody.
@@ -98,15 +100,19 @@ def place_of(path: str) -> str:
 
 def write_guides(write: Callable[[str, str, str], None]) -> dict[str, str]:
     """Writes docs and tables of results; returns the heading under which each is listed."""
-    listed = []
-    for folder in ("docs", "docs/replication", RESULTS):
-        for file in sorted((ROOT / folder).glob("*.md")):
+    titles, listed = {}, []
+    for folder in ("docs/replication", "docs", RESULTS):
+        # Tables of contents come last: they call a page by its title, not by its file.
+        files = sorted((ROOT / folder).glob("*.md"), key=lambda file: (file.stem == "README", file))
+        for file in files:
             body = pandoc(file.read_text(encoding="utf-8"), "--from=gfm")
             title, body = split_title(body, file.stem.replace("_", " ").capitalize())
             path = place_of(file.relative_to(ROOT).as_posix())
+            titles[file.name] = html.escape(title)
+            body = re.sub(r">([\w-]+\.md)</a>", lambda name: f">{titles[name[1]]}</a>", body)
             write(path, title, body)
             if folder == RESULTS:
-                listed.append(f'<li><a href="{Path(path).name}">{html.escape(title)}</a></li>')
+                listed.append(f'<li><a href="{Path(path).name}">{titles[file.name]}</a></li>')
     about = "<p>Tables of the benchmarks, from which the figures in the guides are taken.</p>"
     write(place_of(RESULTS), "Results of benchmarks", f"{about}<ul>{''.join(listed)}</ul>")
     contents = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
@@ -181,7 +187,8 @@ def write_gallery(write: Callable[[str, str, str], None]) -> None:
     work = ROOT / "build" / "site"
     run = [sys.executable, "-m", "imagestrata"]
     if not (work / "images").exists():
-        subprocess.run([*run, "demo", str(work / "images"), "--n-images", "240"], check=True)
+        demo = [*run, "demo", str(work / "images"), "--n-images", str(N_IMAGES)]
+        subprocess.run(demo, check=True)
     images, out = str(work / "images"), str(work / "run")
     subprocess.run([*run, "run", images, "--out", out, "--near-duplicates", "4"], check=True)
     shutil.copytree(work / "images", SITE / "demo" / "images", dirs_exist_ok=True)
@@ -191,12 +198,11 @@ def write_gallery(write: Callable[[str, str, str], None]) -> None:
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace(f"{work.as_posix()}/", "demo/"), encoding="utf-8")
     address = page.relative_to(SITE).as_posix()
-    n_files = sum(file.is_file() for file in (work / "images").rglob("*"))
     write(
         "gallery.html",
         "Gallery",
         f"""<p class="whole">This is the page that <code>imagestrata run</code> made of
-        {n_files} drawn files, without any edit. Click an image to
+        {N_IMAGES} drawn images, without any edit. Click an image to
         enlarge it. Names and merges that you try out stay in your browser
         (<a href="docs/gallery.html">what the page can do</a>; <a href="{address}">open it
         alone</a>).</p>
@@ -232,6 +238,10 @@ def finished(
     """One page with everything that ties it to others."""
     up = "../" * path.count("/")
     text = text.replace('<img src="" class="logo" alt="">', "")
+    for theirs, ours in (("Articles", "Vignettes"), ("Changelog", "News")):
+        text = re.sub(rf"(<title>|<h1[^>]*>){theirs}\b", rf"\1{ours}", text)
+    # pandoc divides tables of long lines evenly; browsers do it better.
+    text = re.sub(r"<colgroup>.*?</colgroup>", "", text, flags=re.DOTALL)
     text = re.sub(r"<table.*?</table>", r'<div class="wide">\g<0></div>', text, flags=re.DOTALL)
     text = re.sub(
         r'(<img [^>]*?)alt=""([^>]*>\s*(?:<p class="caption">|<figcaption[^>]*>)(.*?)</)',
@@ -263,6 +273,7 @@ def mathml(texts: Iterable[str]) -> dict[str, str]:
     ordered = sorted(found)
     written = "\n\n".join(f"${html.unescape(formula[2:-2])}$" for formula in ordered)
     made = re.findall(r"<p>(.*?)</p>", pandoc(written, "--from=markdown", "--mathml"), re.DOTALL)
+    made = [formula.replace('stretchy="true"', 'stretchy="false"') for formula in made]
     return dict(zip(ordered, made, strict=True))
 
 

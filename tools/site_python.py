@@ -15,6 +15,7 @@ from typing import Any
 import imagestrata
 
 _BREAK = "@@@ end of a docstring @@@"
+_ESTIMATOR = {"fit", "fit_predict", "predict"}
 _SAME = "@@@ described with the next @@@"
 _BACKSLASH = "@@@backslash@@@"
 _NAMES = {*imagestrata.__all__}
@@ -65,13 +66,18 @@ def pieces(name: str) -> list[tuple[str, str]]:
 
 
 def _members(item: type) -> list[tuple[str, Any]]:
-    """Public methods and properties with a docstring, those of the base classes after its own."""
+    """Public methods and properties with a docstring, those of the base classes after its own.
+
+    Estimators have those of scikit-learn; others are for those who write one.
+    """
     found = {}
+    estimator = hasattr(item, "get_params")
     for base in item.__mro__:
         if base.__module__.startswith("imagestrata"):
             for member, value in vars(base).items():
                 value = getattr(value, "__func__", value)
                 described = inspect.isroutine(value) or isinstance(value, property)
+                described &= member in _ESTIMATOR or not estimator
                 if not member.startswith("_") and described and inspect.getdoc(value):
                     found.setdefault(member, value)
     return [*found.items()]

@@ -36,6 +36,12 @@ def test_every_public_name_is_in_the_list_once():
     assert sorted(names) == sorted(imagestrata.__all__)
 
 
+def test_pages_of_r_have_short_titles():
+    for file in (REPOSITORY / "man").glob("*.Rd"):
+        title = re.search(r"^\\title\{(.*?)\}$", file.read_text(encoding="utf-8"), re.M | re.S)
+        assert title and len(title[1]) <= 100, file.name
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -70,7 +76,7 @@ def test_signatures():
 def test_methods_of_base_classes_have_a_place_but_not_those_of_other_packages():
     members = [member for member, _ in PYTHON["pieces"]("IterativeKMeans")]
     assert "fit" in members and "predict" in members
-    assert "get_params" not in members
+    assert not {"get_params", "check_arguments"} & {*members}
     assert "load" in [member for member, _ in PYTHON["pieces"]("Clustering")]
 
 
