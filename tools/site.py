@@ -38,6 +38,13 @@ PLACES = {
     "CITATION.cff": "authors.html",
     RESULTS: f"{RESULTS}/index.html",
 }
+#: Titles that pkgdown gives, and those of the bar.
+TITLES = {
+    "Articles": "Vignettes",
+    "Changelog": "News",
+    "Documentation": "Guides",
+    "Function reference": "R reference",
+}
 #: The section of the bar, and the name in the search, of the pages of each folder.
 SECTIONS = {
     "reference": ("reference/index.html", "R"),
@@ -100,19 +107,21 @@ def place_of(path: str) -> str:
 
 def write_guides(write: Callable[[str, str, str], None]) -> dict[str, str]:
     """Writes docs and tables of results; returns the heading under which each is listed."""
-    titles, listed = {}, []
-    for folder in ("docs/replication", "docs", RESULTS):
-        # Tables of contents come last: they call a page by its title, not by its file.
-        files = sorted((ROOT / folder).glob("*.md"), key=lambda file: (file.stem == "README", file))
-        for file in files:
-            body = pandoc(file.read_text(encoding="utf-8"), "--from=gfm")
-            title, body = split_title(body, file.stem.replace("_", " ").capitalize())
-            path = place_of(file.relative_to(ROOT).as_posix())
-            titles[file.name] = html.escape(title)
-            body = re.sub(r">([\w-]+\.md)</a>", lambda name: f">{titles[name[1]]}</a>", body)
-            write(path, title, body)
-            if folder == RESULTS:
-                listed.append(f'<li><a href="{Path(path).name}">{titles[file.name]}</a></li>')
+    files = [file for folder in ("docs", "docs/replication", RESULTS) for file in _pages(folder)]
+    titles, bodies, listed = {}, {}, []
+    for file in files:
+        body = pandoc(file.read_text(encoding="utf-8"), "--from=gfm")
+        titles[file], bodies[file] = split_title(body, file.stem.replace("_", " ").capitalize())
+    # The site calls a page by its title, not by its file.
+    names = {file.name: html.escape(titles[file]) for file in files}
+    for file in files:
+        body = re.sub(
+            r"(?<=>)[\w-]+\.md(?=</a>)", lambda name: names.get(name[0], name[0]), bodies[file]
+        )
+        path = place_of(file.relative_to(ROOT).as_posix())
+        write(path, titles[file], body)
+        if path.startswith(RESULTS):
+            listed.append(f'<li><a href="{Path(path).name}">{names[file.name]}</a></li>')
     about = "<p>Tables of the benchmarks, from which the figures in the guides are taken.</p>"
     write(place_of(RESULTS), "Results of benchmarks", f"{about}<ul>{''.join(listed)}</ul>")
     contents = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
@@ -121,6 +130,10 @@ def write_guides(write: Callable[[str, str, str], None]) -> dict[str, str]:
         for target in re.findall(r"\]\(([\w/-]+\.md)\)", table):
             groups[place_of(f"docs/{target}")] = heading
     return groups
+
+
+def _pages(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).glob("*.md"))
 
 
 def split_title(body: str, otherwise: str) -> tuple[str, str]:
@@ -238,7 +251,7 @@ def finished(
     """One page with everything that ties it to others."""
     up = "../" * path.count("/")
     text = text.replace('<img src="" class="logo" alt="">', "")
-    for theirs, ours in (("Articles", "Vignettes"), ("Changelog", "News")):
+    for theirs, ours in TITLES.items():
         text = re.sub(rf"(<title>|<h1[^>]*>){theirs}\b", rf"\1{ours}", text)
     # pandoc divides tables of long lines evenly; browsers do it better.
     text = re.sub(r"<colgroup>.*?</colgroup>", "", text, flags=re.DOTALL)
