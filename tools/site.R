@@ -3,10 +3,10 @@
 # Run by `make site`.
 
 # Vignettes are rendered in processes of their own, which need an installed package.
-library <- tempfile("library")
-dir.create(library)
-utils::install.packages(".", library, repos = NULL, type = "source", quiet = TRUE)
-.libPaths(c(library, .libPaths()))
+installed <- tempfile("library")
+dir.create(installed)
+utils::install.packages(".", installed, repos = NULL, type = "source", quiet = TRUE)
+.libPaths(c(installed, .libPaths()))
 
 options(pkgdown.internet = FALSE)
 site <- pkgdown::as_pkgdown(".")
@@ -24,5 +24,6 @@ for (depth in 0:2) {
     depth = depth, quiet = TRUE
   )
 }
-# Bootstrap and pkgdown's own search are not used, and a page for wrong addresses needs to know its own.
+# Bootstrap and pkgdown's own search are not used, and a page for wrong addresses would have to
+# know the address of the site.
 unlink(file.path("site", c("deps", "pkgdown.js", "link.svg", "404.html")), recursive = TRUE)

@@ -87,7 +87,10 @@ def _piece(name: str, item: Any) -> str:
     # pandoc takes a literal backslash for an escape.
     text = (inspect.getdoc(item) or "").replace("``\\``", f"``{_BACKSLASH}``")
     shown = name
-    if inspect.isroutine(item) or (inspect.isclass(item) and "Parameters\n---" in text):
+    # Results are classes that nobody calls: those have attributes, and no example of a call.
+    example = rf"^>>> .*\b{name.split('.')[-1]}\("
+    called = "Parameters\n---" in text or re.search(example, text, re.MULTILINE)
+    if inspect.isroutine(item) or (inspect.isclass(item) and called):
         shown = f"{name}{signature(item)}"
     code = "\n".join(f"   {line}" for line in shown.splitlines())
     return f".. code-block:: python\n\n{code}\n\n{_examples(_terms(text))}"

@@ -73,6 +73,13 @@ def test_signatures():
     )
 
 
+def test_classes_that_users_call_have_a_signature():
+    (_, server), *_ = PYTHON["pieces"]("ModelServer")
+    assert "imagestrata.ModelServer(\n       model,\n" in server
+    (_, result), *_ = PYTHON["pieces"]("Clustering")
+    assert "imagestrata.Clustering\n" in result
+
+
 def test_methods_of_base_classes_have_a_place_but_not_those_of_other_packages():
     members = [member for member, _ in PYTHON["pieces"]("IterativeKMeans")]
     assert "fit" in members and "predict" in members
