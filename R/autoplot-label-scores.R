@@ -94,7 +94,8 @@ draw_label_scores <- function(object, measures) {
       x = NULL, y = if (grouped) paste(sentence(by), collapse = ", "),
       caption = caption_text(
         if (grouped && !several) paste0("Label: ", levels(table$answer)),
-        paste0("Lines: ", 100 * glance(object)$conf_level, "% intervals")
+        paste0("Lines: ", 100 * glance(object)$conf_level, "% intervals"),
+        count_of(glance(object)$n_labelled, "labelled image")
       ),
       alt = paste0(
         "Points with intervals for ", toString(tolower(levels(table$name))), " of ",

@@ -2,6 +2,18 @@
 # that building the package does not. Run by `make vignettes`; names of vignettes as
 # arguments: these only.
 
+# Each has an R of its own: they draw pictures in the same temporary folder.
+wanted <- commandArgs(trailingOnly = TRUE)
+if (length(wanted) != 1) {
+  all <- sub("[.]Rmd[.]orig$", "", list.files("vignettes", pattern = "[.]Rmd[.]orig$"))
+  for (name in if (length(wanted) > 0) wanted else all) {
+    if (system2(file.path(R.home("bin"), "Rscript"), c("tools/vignettes.R", name)) != 0) {
+      stop("The vignette ", name, " cannot be made.")
+    }
+  }
+  quit()
+}
+
 pkgload::load_all(quiet = TRUE)
 invisible(core())
 setwd("vignettes")
@@ -50,18 +62,11 @@ def show_task(browser, page, picture):
 shrink <- reticulate::py_run_file(file.path("..", "tools", "shrink.py"))$shrink
 
 dir.create("figures", showWarnings = FALSE)
-sources <- list.files(pattern = "[.]Rmd[.]orig$")
-wanted <- commandArgs(trailingOnly = TRUE)
-if (length(wanted) > 0) {
-  sources <- intersect(sources, paste0(wanted, ".Rmd.orig"))
-}
 knitr::opts_chunk$set(error = FALSE) # an error stops here instead of being printed in a vignette
-for (source in sources) {
-  vignette <- sub("[.]orig$", "", source)
-  knitr::knit(source, vignette, envir = new.env(parent = environment()))
-  for (picture in list.files("figures", pattern = "[.]png$", full.names = TRUE)) {
-    shrink(picture)
-  }
-  text <- readLines(vignette, encoding = "UTF-8")
-  writeLines(gsub("(figures/[^ \"]*)[.]png", "\\1.webp", text), vignette, useBytes = TRUE)
+vignette <- paste0(wanted, ".Rmd")
+knitr::knit(paste0(vignette, ".orig"), vignette, envir = new.env(parent = environment()))
+for (picture in list.files("figures", pattern = "[.]png$", full.names = TRUE)) {
+  shrink(picture)
 }
+text <- readLines(vignette, encoding = "UTF-8")
+writeLines(gsub("(figures/[^ \"]*)[.]png", "\\1.webp", text), vignette, useBytes = TRUE)
