@@ -131,7 +131,28 @@ glance.imagestrata_result <- function(x, ...) {
 plain_tibble <- function(x) {
   columns <- unclass(x)
   attributes(columns) <- list(names = names(x))
-  tibble::new_tibble(columns, nrow = nrow(x))
+  tibble::new_tibble(plain_numbers(columns), nrow = nrow(x))
+}
+
+# Columns of 64-bit integers, as other packages read them, as ordinary numbers: functions that do not
+# know them take their bits for very small numbers. Columns with a number that would lose digits stay.
+plain_numbers <- function(columns) {
+  wide <- vapply(columns, inherits, NA, "integer64")
+  columns[wide] <- lapply(columns[wide], function(x) {
+    number <- wide_numbers(x)
+    if (any(abs(number) >= 2^53, na.rm = TRUE)) x else number
+  })
+  columns
+}
+
+# The value of each 64-bit integer: two halves of 32 bits, of which R reads the lowest as missing.
+wide_numbers <- function(x) {
+  bytes <- writeBin(as.vector(unclass(x)), raw(), endian = "little")
+  halves <- readBin(bytes, "integer", 2 * length(x), endian = "little")
+  halves <- matrix(as.double(halves), 2)
+  low <- ifelse(is.na(halves[1, ]), 2^31, halves[1, ] %% 2^32)
+  high <- halves[2, ]
+  high * 2^32 + low
 }
 
 # Columns about the sampling of images, in samples and in ratings.

@@ -128,7 +128,7 @@ topics_seen <- function(topics, linked) {
 }
 
 plain_columns <- function(data) {
-  tibble::new_tibble(as.list(data), nrow = nrow(data))
+  tibble::new_tibble(plain_numbers(as.list(data)), nrow = nrow(data))
 }
 
 check_posts <- function(posts, by, call = rlang::caller_env()) {

@@ -249,3 +249,28 @@ test_that("a summary says when it shows some of the clusters", {
   attr(topics, "tables")$clusters <- rows
   expect_output(print(summary(topics)), "The largest 10 of 16 clusters:", fixed = TRUE)
 })
+
+test_that("64-bit integers are read as numbers", {
+  value <- c(0, 1, -1, 2^31, -2^31, 2^32 - 1, -2^40, NA)
+  # The same eight bytes as the package bit64 writes.
+  low <- c(0, 1, 0xFFFFFFFF, 2^31, 2^31, 0xFFFFFFFF, 0, 0)
+  high <- c(0, 0, 0xFFFFFFFF, 0, 0xFFFFFFFF, 0, 2^32 - 2^8, 2^31)
+  bytes <- \(x) vapply(0:3, \(i) x %/% 256^i %% 256, numeric(length(x)))
+  bits <- as.raw(t(cbind(bytes(low), bytes(high))))
+  wide <- structure(readBin(bits, "double", length(value), endian = "little"), class = "integer64")
+  expect_identical(wide_numbers(wide), value)
+  table <- plain_columns(tibble::tibble(x = wide, y = value))
+  expect_identical(table$x, table$y)
+  # A covariate is not taken for very small numbers, and the residual is not missing.
+  followers <- structure(readBin(
+    as.raw(t(cbind(bytes(1:40), bytes(rep(0, 40))))), "double", 40, endian = "little"
+  ), class = "integer64")
+  posts <- tibble::tibble(
+    post_id = as.character(1:40), image_id = post_id, author = rep(letters[1:20], 2),
+    cluster = rep(c(1, 1, 2, -1), 10), followers = as.numeric(1:40)
+  )
+  expected <- tidy(quietly(topic_model(posts, ~followers)))$estimate
+  expect_type(expected, "double")
+  posts$followers <- followers
+  expect_equal(tidy(quietly(topic_model(posts, ~followers)))$estimate, expected)
+})
