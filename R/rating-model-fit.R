@@ -561,12 +561,15 @@ degrees_together <- function(model, fit, df, which) {
   }
   z <- model$x[model$answers$row[fit$rows], , drop = FALSE] %*% fit$turn
   effects <- fit$weight * (z %*% t(fit$turn[which, , drop = FALSE]))
-  scaled <- effects %*% backsolve(chol(crossprod(effects)), diag(q))
+  whiten <- backsolve(chol(crossprod(effects)), diag(q))
+  scaled <- effects %*% whiten
   parts <- scores_of_fit(model, fit, z)
-  alone <- degrees_of_contrasts(
-    replace(model, "variance", "respondent"), fit, z, t(fit$turn[which, , drop = FALSE])
-  )
-  naive <- apply(effects, 2, function(one) {
+  # The directions in which respondents are most and least unequal: unlike coefficients, they do not
+  # depend on the reference levels of factors.
+  turned <- eigen(crossprod_of_units(scaled, parts$respondent), symmetric = TRUE)$vectors
+  contrasts <- t(fit$turn[which, , drop = FALSE]) %*% whiten %*% turned
+  alone <- degrees_of_contrasts(replace(model, "variance", "respondent"), fit, z, contrasts)
+  naive <- apply(scaled %*% turned, 2, function(one) {
     total <- sum_by(one^2, parts$respondent, model$n_respondents)
     sum(total)^2 / sum(total^2)
   })
@@ -576,10 +579,18 @@ degrees_together <- function(model, fit, df, which) {
   }
   share <- sum(scaled[parts$several, ]^2) / q
   if (share < least_of_others) {
-    return(min(people, df[which]))
+    return(min(people, degrees_of_contrasts(model, fit, z, contrasts)))
   }
   images <- q * (q + 1) * share^2 / noise_of_strata(scaled, parts)
   if (model$variance == "image") images else min(people, images)
+}
+
+# The sum of the squares of the units' parts of crossprod(effects).
+crossprod_of_units <- function(effects, unit) {
+  Reduce(`+`, lapply(split(seq_along(unit), unit), function(own) {
+    part <- crossprod(effects[own, , drop = FALSE])
+    part %*% part
+  }))
 }
 
 # The sum of the variances of the elements of a sum of Wishart matrices, one for each unit.

@@ -271,6 +271,15 @@ def test_the_coding_of_covariates_makes_no_difference():
         for one in (ours, theirs)
     ]
     assert slopes[0].tolist() == pytest.approx((slopes[1] * [-7, 7, 1]).tolist(), rel=1e-6)
+    for formula, term in (("~ group * age", "group:age"), ("~ group + age", "group")):
+        for variance in VARIANCES:
+            tests = [
+                model(one, formula, variance=variance).terms.set_index("term").loc[term]
+                for one in (table, other)
+            ]
+            names = ["statistic", "df", "df_residual", "p_value"]
+            ours, theirs = (one[names].tolist() for one in tests)
+            assert ours == pytest.approx(theirs, rel=1e-6), (formula, variance)
 
 
 def test_a_covariance_of_respondents_that_cannot_be_negative_is_zero():
@@ -571,14 +580,19 @@ def test_joint_tests():
     w = answers["weight"].to_numpy() / answers["weight"].sum()
     effects = (w[:, None] * x @ np.linalg.inv(x.T @ (w[:, None] * x)))[:, 1:3]
     scaled = effects @ np.linalg.inv(np.linalg.cholesky(effects.T @ effects).T)
-    noise, squares = 0.0, []
+    noise, parts = 0.0, []
     for _, own in answers.reset_index().groupby("respondent_id"):
         part = scaled[own.index].T @ scaled[own.index]
         noise += np.trace(part) ** 2 + (part**2).sum()
-        squares.append((effects[own.index] ** 2).sum(axis=0))
-    total = np.array(squares)
+        parts.append(part)
+    # Compared with independent answers, in the directions of the largest and smallest inequality.
+    turned = np.linalg.eigh(sum(part @ part for part in parts))[1]
+    total = np.array([np.diag(turned.T @ part @ turned) for part in parts])
     naive = total.sum(axis=0) ** 2 / (total**2).sum(axis=0)
-    df = 2 * 3 / noise * (table.loc[names, "df"].to_numpy() / naive).min()
+    contrasts = np.zeros((2, 4))
+    contrasts[:, 1:3] = (np.linalg.inv(np.linalg.cholesky(effects.T @ effects).T) @ turned).T
+    alone = fit_of(found)[0].errors(contrasts).df
+    df = 2 * 3 / noise * (alone / naive).min()
     assert terms.loc["group", "df_residual"] == pytest.approx(df - 1)
     b, v = table.loc[names, "estimate"], found.vcov("proud").loc[names, names]
     wald = b @ np.linalg.inv(v) @ b

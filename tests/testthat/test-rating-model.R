@@ -326,6 +326,20 @@ test_that("terms are tested together", {
   expect_gt(joint$df.residual, 1)
 })
 
+test_that("joint tests do not depend on the reference level", {
+  ratings <- golden_survey()
+  other <- dplyr::mutate(ratings, group = factor(group, c("R", "I", "D")))
+  for (variance in c("respondent", "image", "two-way")) {
+    tests <- lapply(list(ratings, other), function(ratings) {
+      tidy(quietly(rating_model(
+        ratings, proud ~ group,
+        respondent_weight = survey_weight, variance = variance
+      )), "terms")
+    })
+    expect_equal(tests[[1]], tests[[2]], tolerance = 1e-8)
+  }
+})
+
 test_that("all coefficients have a joint covariance matrix", {
   ratings <- rated()
   for (variance in c("respondent", "image", "two-way")) {

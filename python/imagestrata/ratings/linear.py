@@ -382,7 +382,11 @@ class LinearFit:
         n = len(self.people)
         ones = np.ones(len(scaled))
         own = _products(self._respondent, scaled, ones, n)
-        per_person = _sums(self._respondent, effects**2)
+        # The directions in which respondents are most and least unequal: unlike coefficients, they
+        # do not depend on the reference levels of factors.
+        turned = np.linalg.eigh((own @ own).sum(axis=0))[1]
+        at = turned.T @ scipy.linalg.solve_triangular(root, at, trans="T")
+        per_person = _sums(self._respondent, (scaled @ turned) ** 2)
         naive = per_person.sum(axis=0) ** 2 / (per_person**2).sum(axis=0)
         alone = np.array([self._degrees_of_people(one) for one in at])
         people = q * (q + 1) / _noise(own, scipy.sparse.eye_array(n)) * (alone / naive).min()
