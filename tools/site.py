@@ -251,7 +251,8 @@ def finished(
     """One page with everything that ties it to others."""
     up = "../" * path.count("/")
     text = text.replace('<img src="" class="logo" alt="">', "")
-    text = text.replace(f"{ROOT.as_posix()}/", "")  # examples print where they ran
+    # Examples print where they ran, in full or as far as there is room.
+    text = text.replace(f"{ROOT.as_posix()}/", "").replace(ROOT.as_posix(), ROOT.name)
     for theirs, ours in TITLES.items():
         text = re.sub(rf"(<title>|<h1[^>]*>){theirs}\b", rf"\1{ours}", text)
     # pandoc divides tables of long lines evenly; browsers do it better.
