@@ -257,3 +257,19 @@ def test_labels_of_a_large_cluster_that_agree_have_an_interval() -> None:
     # Up to 37% of the 892 images without a label may differ although none of eight does.
     exact = 0.892 * (1 - 0.025 ** (1 / 8))
     assert np.isclose(row["conf_low"], 0.95 - exact / 2)
+
+
+def test_the_order_and_the_index_of_a_sample_make_no_difference():
+    labels, predictions, sample, images = (
+        golden(f"labelled-{name}") for name in ("labels", "predictions", "sample", "images")
+    )
+    expected = quietly(labels, predictions, sample, clustering=images)
+    assert sample["wave"].nunique() > 1
+    shuffled = sample.sample(frac=1, random_state=3)
+    for given in (
+        shuffled,
+        sample.set_axis([0] * len(sample)),
+        sample.set_index("wave", drop=False),
+    ):
+        found = quietly(labels, predictions, given, clustering=images)
+        assert_frame_equal(found, expected, rtol=1e-9)

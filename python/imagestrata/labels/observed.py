@@ -172,7 +172,8 @@ def _check_sample(sample: Any) -> pd.DataFrame:
             f"Give the result of {verb('sample_images')}.",
         )
     table = check_table("sample", sample, needed, "sample_images", whole=needed)
-    table = table.reset_index(drop=True).assign(wave=table.get("wave", 1))
+    table = table.reset_index(drop=True)
+    table["wave"] = table.get("wave", 1)
     twice = table["image_id"].duplicated()
     if twice.any():
         raise ImagestrataError(
