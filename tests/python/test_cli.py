@@ -33,6 +33,10 @@ FILLED = {
     "demo": {"out"},
     "describe": {"images", "provider", "out", "api_key"},
     "label-shares": {"by", "clustering", "labels", "linked", "predictions", "sample"},
+    "next-pairs": {
+        *("answers", "clustering", "disputed", "embeddings", "files", "judged", "k", "out"),
+        *("pairs", "questions", "seed"),
+    },
     "edit": {
         "accept",
         "clustering",

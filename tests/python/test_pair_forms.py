@@ -494,6 +494,47 @@ def test_disputed_pairs_go_to_a_meeting(pairs, tmp_path):
         export(pairs.head(1), tmp_path / "s.html", questions=QUESTIONS, disputed=judged)
 
 
+def test_label_studio_asks_only_what_is_disputed(pairs, tmp_path):
+    anna = answers_to(pairs, "anna", denotative=[1, 1, 0, 0, 0, 0], connotative=[1, 1, 1, 1, 0, 0])
+    ben = answers_to(pairs, "ben", denotative=[1, 0, 0, 0, 0, 0], connotative=[1, 0, 1, 0, 0, 0])
+    judged = read_pairs(pd.concat([anna, ben]), pairs)
+    given = {"questions": QUESTIONS, "disputed": judged}
+    file = export(pairs, tmp_path / "m.json", to="labelstudio", base_url="https://x", **given)
+    tasks = [task["data"] for task in json.loads(file.read_text())]
+    assert [task["pair_id"] for task in tasks] == pairs["pair_id"][[1, 3]].tolist()
+    both = [{"value": "different"}, {"value": "same"}]
+    assert [task["answers_1"] for task in tasks] == [both, []]
+    assert [task["answers_2"] for task in tasks] == [both, both]
+    assert [task["asked_1"] for task in tasks] == [QUESTIONS["denotative"], ""]
+    assert tasks[1]["asked_2"] == QUESTIONS["connotative"]
+    view = ElementTree.parse(tmp_path / "m-config.xml").getroot()
+    choices = [(one.get("name"), one.get("value"), len(one)) for one in view.iter("Choices")]
+    assert choices == [("denotative", "$answers_1", 0), ("connotative", "$answers_2", 0)]
+    assert [one.get("value") for one in view.iter("Header")][1:] == ["$asked_1", "$asked_2"]
+
+    def answered(task: dict[str, Any], **said: str) -> dict[str, Any]:
+        result = [{"from_name": one, "value": {"choices": [it]}} for one, it in said.items()]
+        return {"data": task, "annotations": [{"completed_by": "met", "result": result}]}
+
+    back = [
+        answered(tasks[0], denotative="same", connotative="different"),
+        answered(tasks[1], connotative="same"),
+    ]
+    (tmp_path / "back.json").write_text(json.dumps(back))
+    short = [
+        {**task, **{one["from_name"]: one["value"]["choices"][0] for one in said["result"]}}
+        for task, said in zip(tasks, (one["annotations"][0] for one in back), strict=True)
+    ]
+    (tmp_path / "short.json").write_text(json.dumps([{**one, "annotator": 7} for one in short]))
+    for name in ("back.json", "short.json"):
+        meeting = read_pairs(tmp_path / name, tmp_path / "m.json")  # no warning of gaps
+        decided = consensus(judged, meeting=meeting).set_index(["pair_id", "question"])["judgement"]
+        ids = pairs["pair_id"]
+        assert decided[ids[1], "denotative"] == 1 and decided[ids[1], "connotative"] == 0
+        assert decided[ids[3], "connotative"] == 1 and decided[ids[3], "denotative"] == 0
+        assert len(meeting) == 3
+
+
 def test_disputes_about_one_plain_question(pairs, tmp_path):
     grades = {"anna": [0, 0, 1, 2, 2, 0], "ben": [0, 1, 1, 0, 2, 1], "carla": [0, 1, 1, 0, 2, 2]}
     judged = read_pairs(

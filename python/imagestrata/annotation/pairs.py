@@ -440,6 +440,8 @@ def _check_same_run(pairs: pd.DataFrame, file: Path) -> None:
     if run is None or held_result(run, "pairs") is None:
         return
     other = ~pairs["pair_id"].isin(read_drawn_pairs(run)["pair_id"])
+    if "round" in pairs:  # next_pairs() drew further pairs of the run
+        other &= ~(pd.to_numeric(pairs["round"], errors="coerce") > 1)
     if other.any():
         raise ImagestrataError(
             f"{other.sum()} of {plural(len(pairs), 'pair')} are not pairs of {quote(run)}, "

@@ -23,7 +23,7 @@ from .posts import network, posts, prevalence
 from .run import run
 from .sampling import assign, sample
 from .text import describe, embed_text, read_text, tag
-from .validation import judge, pairs, score, tune
+from .validation import judge, next_pairs, pairs, score, tune
 
 __all__ = ["COMMANDS", "app", "main"]
 
@@ -61,6 +61,10 @@ _TABLE: list[tuple[Callable[..., Any], tuple[str, ...], tuple[str, ...]]] = [
     (screen, ("propose_exclusions",), ()),
     (coding_sheet, ("coding_sheet",), ()),
     (pairs, ("sample_pairs", "export_pairs"), ("export_pairs.disputed",)),
+    (next_pairs, ("next_pairs", "export_pairs", "read_pairs", "consensus"), (
+        "answers", "disputed", "export_pairs.questions", "files", "judged", "next_pairs.k",
+        "next_pairs.seed", "read_pairs.questions",
+    )),
     (judge, ("judge_pairs", "ModelServer", "LocalModel"), ("api_key", "pairs")),
     (score, ("score_clustering", "read_pairs", "consensus", "agreement"), _SCORED := (
         "answers", "by", "files", "machine", "read_pairs.questions", "truth",

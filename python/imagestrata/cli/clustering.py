@@ -9,7 +9,8 @@ import typer
 
 import imagestrata
 
-from ..errors import plural
+from ..errors import ImagestrataError, plural
+from ..wording import arg, quote
 from .options import Name, RunFolder, Settings
 from .output import Said, records
 from .run_folder import embedded, load_clustering, placed
@@ -34,10 +35,14 @@ def cluster(run_folder: RunFolder, settings: Settings, name: Name = None) -> Sai
 
 def edit(
     run_folder: RunFolder,
-    edits: Annotated[
-        Path, typer.Argument(help="A CSV file with edits, such as the gallery writes.")
-    ],
     settings: Settings,
+    edits: Annotated[
+        Path | None, typer.Argument(help="A CSV file with edits, such as the gallery writes.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="A cluster whose proposed name is accepted; all for every cluster."),
+    ] = None,
     name: Name = None,
 ) -> Said:
     """Name, merge, split, move and drop clusters of a run folder, as a CSV file says.
@@ -45,12 +50,16 @@ def edit(
     Edits that the run already has are not applied again. With
     --overwrite, the edits in the file replace all others: leave out lines to undo them. If they
     are numbered from a later number than 1, they replace those from this number on.
+
+    With --accept, names of `imagestrata propose` are accepted.
     """
     from ..clustering.curated import to_edit
 
     run_folder = placed(run_folder, name)
     given = settings("edit_clusters", out=run_folder)
-    clustering = to_edit(run_folder, edits, anew=given.get("overwrite", False))
+    anew = edits is not None and given.get("overwrite", False)
+    clustering = to_edit(run_folder, edits, anew=anew)
+    given["accept"] = _to_accept(accept or [])
     edited = imagestrata.edit_clusters(clustering, edits=edits, **given)
     ledger = edited.edits.drop_duplicates("edit")
     summary = clustering_summary(edited) | {
@@ -61,6 +70,18 @@ def edit(
     if lost:
         line += f", of which {lost} {'does' if lost == 1 else 'do'} not apply"
     return summary, f"{line}: {run_folder / 'edits.csv'}", cluster_line(edited)
+
+
+def _to_accept(typed: list[str]) -> bool | list[int]:
+    """The clusters whose proposed names are accepted; True for all."""
+    if "all" in typed:
+        return True
+    odd = [one for one in typed if not one.isdecimal()]
+    if odd:
+        raise ImagestrataError(
+            f"{arg('accept')} must be the number of a cluster or 'all', not {quote(odd[0])}."
+        )
+    return [int(one) for one in typed]
 
 
 def sweep(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:

@@ -118,8 +118,8 @@ def propose(
 ) -> Said:
     """Propose names for the clusters of a run folder, by keywords or by a model that sees them.
 
-    Keywords are those of `imagestrata keywords`. To accept a proposal, write "name" in place of
-    "propose" in RUN/edits.csv and apply it with `imagestrata edit RUN edits.csv`.
+    Keywords are those of `imagestrata keywords`. `imagestrata edit RUN --accept all` accepts all
+    proposals, and --accept 3 that of cluster 3.
     """
     from ..clustering.curated import to_edit
 

@@ -15,33 +15,60 @@ from .options import Answers, Name, RunFolder, Settings
 from .output import Said, records
 from .posts import required_posts
 from .run_folder import excluded_images, load_clustering, placed, required_sample
-from .validation import agreement_of
+from .validation import Meeting, agreement_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The form of a meeting in a run folder.
+_MEETING = "meeting-labels"
 
-def labels(run_folder: RunFolder, settings: Settings, name: Name = None) -> Said:
+
+def labels(
+    run_folder: RunFolder,
+    settings: Settings,
+    name: Name = None,
+    disputed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file of an annotator's answers; give those of all. Only images on which they "
+            "disagree are written, with everybody's answer, for a meeting."
+        ),
+    ] = None,
+) -> Said:
     """Write forms on which annotators label the sample of a run folder, cluster by cluster."""
     given = settings("export_labels")
     if "codes" not in given:
         raise ImagestrataError(f"{arg('codes')} must name what to label, such as protest.")
+    from ..tables import read_typed
+
     run_folder = placed(run_folder, name)
     drawn = required_sample(run_folder)
     given["exclude"] = excluded_images(run_folder, given.get("exclude"), drawn) or None
     if given.get("by") == "none":
         given["by"] = None
-    place = run_folder / f"label-{given.get('to', 'page')}"
+    if disputed:
+        given["disputed"] = imagestrata.read_labels([*disputed], _key_of(run_folder))
+    place = run_folder / f"{_MEETING if disputed else 'label'}-{given.get('to', 'page')}"
     folder = imagestrata.export_labels(drawn, place, **given)
     key = folder.with_name(f"{folder.name}-key.csv")
-    summary = {"n_images": len(drawn), "folder": str(folder), "key": str(key)}
-    return summary, f"{plural(len(drawn), 'image')} to label: {folder}", f"Key, not for them: {key}"
+    n = read_typed(key, ("image_id",))["image_id"].nunique()
+    summary = {"n_images": n, "folder": str(folder), "key": str(key)}
+    what = "disputed image" if disputed else "image"
+    return summary, f"{plural(n, what)} to label: {folder}", f"Key, not for them: {key}"
 
 
 def read_labels(
-    run_folder: RunFolder, answers: Answers, settings: Settings, name: Name = None
+    run_folder: RunFolder,
+    answers: Answers,
+    settings: Settings,
+    name: Name = None,
+    meeting: Meeting = None,
 ) -> Said:
-    """Read the labels of annotators, their agreement, and one label per image."""
+    """Read the labels of annotators, their agreement, and one label per image.
+
+    With --meeting, the answers to the form of `imagestrata labels --disputed` decide.
+    """
     from ..files import write_table
 
     run_folder = placed(run_folder, name)
@@ -49,7 +76,10 @@ def read_labels(
     key = given.pop("key", None) or _key_of(run_folder)
     found = imagestrata.read_labels([*answers], key, **given)
     pace = found.attrs["pace"]
-    decided = imagestrata.consensus(found, **settings("consensus"))
+    asked = settings("consensus")
+    if meeting is not None:
+        asked["meeting"] = imagestrata.read_labels(meeting, _key_of(run_folder, _MEETING))
+    decided = imagestrata.consensus(found, **asked)
     files = {"labels": run_folder / "labels.csv", "decided": run_folder / "labels-decided.csv"}
     write_table(files["labels"], found)
     write_table(files["decided"], decided)
@@ -118,9 +148,11 @@ def _to_screen(run_folder: Path, given: Path | None, is_text: bool) -> pd.DataFr
     )
 
 
-def _key_of(run_folder: Path) -> Path:
-    """The key of the export of a run folder."""
-    keys = sorted(run_folder.glob("label-*-key.csv"))
+def _key_of(run_folder: Path, form: str = "label") -> Path:
+    """The key of the export of a run folder, or of the form of a meeting."""
+    keys = sorted(run_folder.glob(f"{form}-*-key.csv"))
+    if not keys and form == _MEETING:  # the meeting used the form of the annotators
+        return _key_of(run_folder)
     if len(keys) != 1:
         seen = ", ".join(file.name for file in keys) if keys else "none"
         raise ImagestrataError(

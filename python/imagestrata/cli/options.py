@@ -22,7 +22,7 @@ import imagestrata
 from ..progress import Progress, json_lines
 from .config import read_config
 from .output import show
-from .run_folder import read_codes, read_grid, read_named, read_questions
+from .run_folder import read_codes, read_grid, read_named, read_number, read_questions
 from .texts import help_of
 
 Folder = Annotated[
@@ -73,6 +73,7 @@ _BROUGHT = frozenset({
 _READERS: dict[str, Callable[[Any], Any]] = {
     "codes": read_codes,
     "grid": read_grid,
+    "n_per_cluster": read_number,
     "questions": read_questions,
 }
 _PLAIN: dict[str, type] = {"bool": bool, "int": int, "float": float, "str": str}
@@ -314,6 +315,8 @@ def as_setting(parameter: inspect.Parameter) -> Setting:
     """The option for an argument, by its annotation and its default."""
     kinds = _alternatives(ast.parse(str(parameter.annotation), mode="eval").body)
     default = None if parameter.default is parameter.empty else parameter.default
+    if parameter.name in _READERS and "int" in kinds:
+        return Setting(parameter.name, default, str)
     plain = [_PLAIN[kind] for kind in kinds if kind in _PLAIN]
     if {*kinds} == {"str", "Mapping[str, str]", "None"}:
         return Setting(parameter.name, default, str, many=True, named=True)

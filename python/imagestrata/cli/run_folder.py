@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -146,6 +147,18 @@ def excluded_images(run_folder: Path, exclude: Any, images: pd.DataFrame) -> lis
     all_images = scanned(run_folder) if has_scan else load_clustering(run_folder).images
     found = excluded(all_images, exclude, f"the run folder {quote(run_folder)}")
     return sorted(found & {*images["image_id"]})
+
+
+def read_number(typed: str) -> float:
+    """A number of images, or "all"."""
+    if typed == "all":
+        return math.inf
+    try:
+        return int(typed)
+    except ValueError:
+        raise ImagestrataError(
+            f"{arg('n_per_cluster')} must be a number of images or 'all', not {quote(typed)}."
+        ) from None
 
 
 def read_grid(path: str) -> Any:

@@ -91,7 +91,7 @@ HELP = {
     "n_images": "The number of images in a packet.",
     "n_init": "The number of restarts of k-means; by default 10.",
     "n_neighbors": "The number of neighbours of an image (umap).",
-    "n_per_cluster": "The number of images sampled from each cluster; by default 5.",
+    "n_per_cluster": "The number of images sampled from each cluster; by default 5; all for all.",
     "n_tags": "The largest number of labels of an image; by default 5, with CLIP all.",
     "n_typical": "The number of typical images of each cluster.",
     "near_duplicates": "The largest Hamming distance at which images count as copies.",
@@ -208,6 +208,9 @@ HELP = {
     "plot_montage.n_images": "The number of images of each cluster in the montage.",
     "plot_montage.order": "The images in the montage: typical, atypical, doubtful or random.",
     "n_words": "The number of keywords in a name.",
+    "next_pairs.again": "Write pairs that were judged, for a second look by other annotators.",
+    "next_pairs.n": "The number of further pairs.",
+    "next_pairs.width": "The width of intervals of precision and recall at which none is drawn.",
     "propose_names.clusters": "A cluster that needs a name; by default all without one.",
     "export_pairs.questions": "The question above the images. Or several questions about each pair "
     "with names, this option once for each: name=text.",

@@ -1,4 +1,4 @@
-"""`pairs`, `judge`, `score`, `tune`."""
+"""`pairs`, `next-pairs`, `judge`, `score`, `tune`."""
 
 from __future__ import annotations
 
@@ -43,26 +43,29 @@ def pairs(
             "disagree are written, with everybody's answer, for a meeting; none are drawn."
         ),
     ] = None,
+    from_clusters: Annotated[
+        bool,
+        typer.Option(
+            "--from-clusters",
+            help="Draw the pairs from the clusters of the run, not from those "
+            "of a k-means: to score these clusters, and for `imagestrata next-pairs`.",
+        ),
+    ] = False,
 ) -> Said:
     """Draw pairs of images, and write a form on which annotators judge them."""
-    from ..annotation.exporters import check_tool
-    from ..sampling.pairs import read_drawn_pairs
     from ..tables import read_typed
 
-    export = settings("export_pairs")
-    ending = check_tool(export.get("to", "page"), "pairs").ending
-    if "exclude" in export:
-        images = embedded(run_folder).images
-        export["exclude"] = excluded_images(run_folder, export["exclude"], images)
+    export, ending = _export(run_folder, settings)
     if disputed:
         export.setdefault("questions", _questions_of(run_folder))
         given = {"questions": export["questions"], "graded": export.get("graded", False)}
         export["disputed"] = _judged(run_folder, disputed, given)
-        drawn, name = read_drawn_pairs(run_folder), _MEETING
+        drawn, name = _drawn(run_folder), _MEETING
     else:
         vectors = _embeddings(run_folder, also)
-        drawn = imagestrata.sample_pairs(vectors, **settings("sample_pairs", out=run_folder))
-        name = _JUDGE
+        asked = settings("sample_pairs", out=run_folder)
+        asked["clusterings"] = load_clustering(run_folder) if from_clusters else None
+        drawn, name = imagestrata.sample_pairs(vectors, **asked), _JUDGE
     # pairs.csv is the table of the pairs themselves.
     file = imagestrata.export_pairs(drawn, run_folder / f"{name}{ending}", **export)
     table = run_folder / "pairs.csv"
@@ -72,6 +75,90 @@ def pairs(
         return summary, f"{plural(shown, 'disputed pair')} for a meeting: {file}"
     summary = {"n_pairs": len(drawn), "pairs": str(table), "file": str(file)}
     return summary, f"{plural(len(drawn), 'pair')}: {table}", f"For annotators: {file}"
+
+
+def next_pairs(
+    run_folder: RunFolder,
+    answers: Answers,
+    settings: Settings,
+    also: Also = None,
+    question: Annotated[
+        str | None,
+        typer.Option(
+            help="The name of the question, if there are several; or the text above the images, as "
+            "for `imagestrata pairs`."
+        ),
+    ] = None,
+    meeting: Meeting = None,
+) -> Said:
+    """Draw the pairs that tell most about the clusters of a run folder, for a further round.
+
+    Give the answers to all earlier rounds. The pairs of the second round are in RUN/pairs-2.csv,
+    and annotators judge them in a form of their own. `imagestrata score RUN` then takes the answers
+    to all rounds together. If the intervals are narrow enough, no pair is drawn.
+    """
+    from ..files import write_table
+    from ..provenance import require_step
+    from ..validation.second_looks import ESTIMATE
+
+    export, ending = _export(run_folder, settings)
+    export["questions"] = _questions_of(run_folder)
+    if export["questions"] is None:
+        export["questions"], question = question, None
+    recorded = require_step(run_folder, "pairs")["settings"]
+    if "clusterings" not in recorded:
+        raise ImagestrataError(
+            f"The pairs of {quote(run_folder)} were drawn from the clusters of a k-means, not from "
+            "those of the run.",
+            "`imagestrata pairs` with --from-clusters draws pairs from the clusters of the run.",
+        )
+    judged = _of(_judged(run_folder, answers, settings("read_pairs")), question, alone=True)
+    agreed = _agreed(run_folder, judged, settings, question, meeting)
+    given = settings("next_pairs", **{k: recorded[k] for k in ("k", "seed") if k in recorded})
+    again = given.get("again", False)
+    several = again or given.get("error_rate") == ESTIMATE
+    rounds, drawn = _rounds(run_folder), _drawn(run_folder)
+    number, last = len(rounds) + 1, rounds[-1]["pair_id"]
+    if not again and len(rounds) > 1 and not judged["pair_id"].isin(last).any():
+        # Nobody has judged the last round: its form is written, or it is drawn anew.
+        number -= 1
+        if not export.get("overwrite"):
+            return _of_round(run_folder, rounds[-1], number, ending, export)
+        drawn = drawn[~drawn["pair_id"].isin(last)]
+    answered = judged if several else agreed
+    columns = [name for name in answered if name in ("pair_id", "annotator", "judgement")]
+    # A pair that was drawn and not judged is not drawn again.
+    known = drawn.merge(answered[columns], on="pair_id", how="left")
+    vectors = None if recorded.get("between") == "random" else _embeddings(run_folder, also)
+    further = imagestrata.next_pairs(known, load_clustering(run_folder), vectors, **given)
+    if further.empty:
+        return {"n_pairs": 0}, "The intervals are narrow enough: no further pair is needed."
+    if again:
+        taken = len([*run_folder.glob(f"{_JUDGE}-again*-key.csv")])
+        place = f"{_JUDGE}-again{f'-{taken + 1}' if taken else ''}{ending}"
+        file = imagestrata.export_pairs(further, run_folder / place, **export)
+        summary = {"n_pairs": len(further), "file": str(file)}
+        return summary, f"{plural(len(further), 'pair')} for a second look: {file}"
+    write_table(run_folder / f"pairs-{number}.csv", further)
+    return _of_round(run_folder, further, number, ending, export)
+
+
+def _of_round(
+    run_folder: Path, pairs: pd.DataFrame, number: int, ending: str, export: dict[str, Any]
+) -> Said:
+    """Write the form of a further round."""
+    name = f"{_JUDGE}-{number}"
+    if _key(run_folder, name).exists() and not export.get("overwrite"):
+        raise ImagestrataError(
+            f"The pairs of round {number} are drawn, and there are no answers to them.",
+            f"Have annotators judge {quote(run_folder / f'{name}{ending}')}, and give their "
+            f"answers, too; or draw this round anew with {arg('overwrite', True)}.",
+        )
+    file = imagestrata.export_pairs(pairs, run_folder / f"{name}{ending}", **export)
+    table = run_folder / f"pairs-{number}.csv"
+    summary = {"n_pairs": len(pairs), "round": number, "pairs": str(table), "file": str(file)}
+    said = f"{plural(len(pairs), 'pair')} of round {number}: {table}"
+    return summary, said, f"For annotators: {file}"
 
 
 def judge(
@@ -84,12 +171,8 @@ def judge(
 
     Without --consent, nothing is sent; the message reports what would be sent and its cost.
     """
-    from ..provenance import require_step
-    from ..sampling.pairs import read_drawn_pairs
-
-    require_step(run_folder, "pairs")
     provider = model_of(model, settings, local=local)
-    drawn = read_drawn_pairs(run_folder)
+    drawn = _drawn(run_folder)
     table = imagestrata.judge_pairs(drawn, provider, run_folder, **settings("judge_pairs"))
     n = int(table["judgement"].notna().sum())
     file = run_folder / "judgements.csv"
@@ -189,14 +272,39 @@ def tune(
 
 def _judged(run_folder: Path, answers: list[Path], given: dict[str, Any]) -> pd.DataFrame:
     """The judgements in some files, of all questions."""
+    given = {"questions": _questions_of(run_folder), **given}
+    return imagestrata.read_pairs([*answers], _drawn(run_folder), **given)
+
+
+def _export(run_folder: Path, settings: Settings) -> tuple[dict[str, Any], str]:
+    """The settings of a form, and the ending of its file."""
+    from ..annotation.exporters import check_tool
+
+    export = settings("export_pairs")
+    ending = check_tool(export.get("to", "page"), "pairs").ending
+    if "exclude" in export:
+        images = embedded(run_folder).images
+        export["exclude"] = excluded_images(run_folder, export["exclude"], images)
+    return export, ending
+
+
+def _rounds(run_folder: Path) -> list[pd.DataFrame]:
+    """The drawn pairs of each round."""
     from ..provenance import require_step
-    from ..sampling.pairs import read_drawn_pairs
+    from ..sampling.pairs import read_drawn_pairs, read_further_pairs
 
     require_step(run_folder, "pairs")
-    drawn = read_drawn_pairs(run_folder)
-    return imagestrata.read_pairs(
-        [*answers], drawn, **{"questions": _questions_of(run_folder), **given}
-    )
+    return [read_drawn_pairs(run_folder), *read_further_pairs(run_folder)]
+
+
+def _drawn(run_folder: Path) -> pd.DataFrame:
+    """The drawn pairs of all rounds, with the number of their round if there are several."""
+    import pandas as pd
+
+    first, *others = _rounds(run_folder)
+    if not others:
+        return first
+    return pd.concat([first.assign(round=1), *others], ignore_index=True)
 
 
 def _of(judged: pd.DataFrame, question: str | None, *, alone: bool = False) -> pd.DataFrame:

@@ -265,12 +265,25 @@ def sample_pairs(
 def read_drawn_pairs(folder: Path) -> pd.DataFrame:
     """Read the pairs of a run folder, or of the run of a variant."""
     folder = step_folder(folder, "pairs")
+    return _read(folder, "pairs.csv", "probability")
+
+
+def read_further_pairs(folder: Path) -> list[pd.DataFrame]:
+    """Read the pairs of further rounds in a run folder, those of the second round first."""
+    folder = step_folder(folder, "pairs")
+    found: list[pd.DataFrame] = []
+    while (folder / (name := f"pairs-{len(found) + 2}.csv")).exists():
+        found.append(_read(folder, name, "probability", "round"))
+    return found
+
+
+def _read(folder: Path, name: str, *needed: str) -> pd.DataFrame:
     names = ("pair_id", "image_a", "image_b", "path_a", "path_b", "stratum")
     try:
-        stored = read_typed(folder / "pairs.csv", names, texts=names, ours=True)
-        check_pairs(stored, "probability")
+        stored = read_typed(folder / name, names, texts=names, ours=True)
+        check_pairs(stored, *needed)
     except ValueError as error:
-        raise damaged(folder / "pairs.csv", error) from None
+        raise damaged(folder / name, error) from None
     return located(stored, folder, "pairs", {"path_a": "image_a", "path_b": "image_b"})
 
 

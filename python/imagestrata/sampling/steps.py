@@ -10,14 +10,17 @@ STEPS = (
         "sample_images",
         "sample.csv",
         after=("cluster",),
-        work=("sample.csv", "label-*", "labels*.csv"),
+        work=("sample.csv", "label-*", "labels*.csv", "meeting-labels*"),
     ),
     StepKind(
         "pairs",
         "sample_pairs",
         "pairs.csv",
         after=("embed",),
-        work=("pairs.csv", "judge-pairs*", "agreement.csv", "scores.csv"),
+        work=(
+            *("pairs.csv", "pairs-*.csv", "judge-pairs*", "meeting-pairs*"),
+            *("agreement.csv", "scores.csv"),
+        ),
     ),
     StepKind(
         "assign",

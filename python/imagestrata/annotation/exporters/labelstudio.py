@@ -13,6 +13,7 @@ from ...errors import ImagestrataError
 from ...files import write_json, write_text
 from ...wording import kind_of, quote
 from ..form import Files, Form, Pictures
+from ..questions import BETWEEN
 
 #: Names under which a result stores the answer, by the kind of field.
 _VALUES = ("choices", "rating", "number", "text")
@@ -22,13 +23,35 @@ def files(form: Form, pictures: Pictures) -> Files:
     """Tasks to import, and the labelling configuration."""
     places = form.shown.items()
     tasks = [
-        {"data": row | {place: pictures.addresses[row[column]] for place, column in places}}
+        {
+            "data": row
+            | {place: pictures.addresses[row[column]] for place, column in places}
+            | _asked(form, row)
+        }
         for row in form.tasks.to_dict("records")
     ]
     return {
         "tasks.json": partial(write_json, content=tasks),
         "config.xml": partial(write_text, text=_configuration(form)),
     }
+
+
+def _is_partial(form: Form) -> bool:
+    """Whether some tasks have only some of the questions."""
+    return "questions" in form.tasks
+
+
+def _asked(form: Form, task: dict[str, Any]) -> dict[str, Any]:
+    """The text and the answers of each question of a task; empty for a question it lacks."""
+    if not _is_partial(form):
+        return {}
+    found: dict[str, Any] = {}
+    names = task["questions"].split(BETWEEN)
+    for number, (name, answers) in enumerate(form.fields.items(), start=1):
+        has = name in names
+        found[f"asked_{number}"] = form.texts.get(name, name) if has else ""
+        found[f"answers_{number}"] = [{"value": str(one)} for one in (answers or []) if has]
+    return found
 
 
 def _configuration(form: Form) -> str:
@@ -45,8 +68,16 @@ def _configuration(form: Form) -> str:
     ]
     alone = len(form.fields) == 1
     # A skipped image has no answer, and some tasks have only some of the questions.
-    needed = "false" if form.asides or "questions" in form.tasks else "true"
-    for name, answers in form.fields.items():
+    needed = "false" if form.asides or _is_partial(form) else "true"
+    for place, (name, answers) in enumerate(form.fields.items(), start=1):
+        if _is_partial(form) and answers is not None:
+            # The task says which questions it has: others have no text and no answers to choose.
+            lines += [
+                f'  <Header value="$asked_{place}" size="5"/>',
+                f'  <Choices name={quoteattr(name)} toName="{first}" value="$answers_{place}" '
+                f'choice="single" showInline="true" required="false"/>',
+            ]
+            continue
         if not alone:
             text = form.texts.get(name, name)
             lines.append(f'  <Header value={quoteattr(text)} size="5"/>')
