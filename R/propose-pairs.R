@@ -10,7 +10,8 @@
 #'
 #' @param clustering The clustering to be improved, from [cluster_images()].
 #' @param judged The judged pairs so far, as for [improve_clusters()]. They decide which further
-#'   pairs tell most, and are not drawn again.
+#'   pairs tell most, and are not drawn again. Nor are pairs that wait for a judgement: those in
+#'   which it is missing, or all if the table has no column `judgement`.
 #' @param embeddings The vectors of the images, as for [improve_clusters()].
 #' @param n Number of pairs.
 #' @param smallest,same_from,error_rate As for [improve_clusters()].

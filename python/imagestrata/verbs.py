@@ -91,7 +91,7 @@ TAKES = {
     "answers": ("judgements", "labels"),
     "clustering": ("clustering", "clusters of images"),
     "embeddings": ("embeddings",),
-    "judged": ("judgements",),
+    "judged": ("judgements", "pairs"),
     "keywords": ("keywords",),
     "linked": ("linked posts",),
     "meeting": ("judgements", "labels"),

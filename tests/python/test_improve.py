@@ -14,6 +14,7 @@ from imagestrata import (
     edit_clusters,
     improve_clusters,
     propose_pairs,
+    read_pairs,
     score_clustering,
 )
 from imagestrata.sampling.pairs import pair_id
@@ -21,6 +22,7 @@ from imagestrata.validation import join_tree as tree_module
 from imagestrata.validation.improve import _differences, _Judged, _Teacher, _tree_of
 from imagestrata.validation.join_tree import JoinTree, join_tree
 from imagestrata.validation.labels import measure_groups
+from imagestrata.validation.pair_scores import check_judged
 from imagestrata.validation.teaching import Belief, _gains, believe, best_joins, proposed, stakes
 
 #: Images of each of four classes, and the cluster in which they are: the first cluster has two
@@ -435,3 +437,25 @@ def test_certain_borders_are_not_asked_about_again(found: Clustering) -> None:
     one, other = (tree.images_under(child) for child in tree.children[border])
     judged = judge(itertools.product(one[:5], other[:5]))
     assert asked(judged)[border] < first[border] - 2
+
+
+def test_a_pair_may_be_both_sampled_and_proposed(found: Clustering) -> None:
+    proposals = propose_pairs(found, n=12)
+    # Pairs that wait for a judgement are not proposed again.
+    for waiting in (proposals, proposals.assign(judgement=None)):
+        others = propose_pairs(found, waiting, n=12)
+        assert not {*others["pair_id"]} & {*proposals["pair_id"]}
+    # A later sample may draw one of them again.
+    sampled = proposals.head(3).assign(stratum="within", N_h=30.0, probability=0.1)
+    both = pd.concat([proposals, sampled], ignore_index=True)
+    answers = pd.concat(
+        [part[["pair_id"]].assign(annotator="anna", judgement=1) for part in (proposals, sampled)]
+    )
+    judged = read_pairs(answers, both)
+    assert len(judged) == 12
+    assert judged["probability"].notna().sum() == 3
+    again = pd.concat([proposals.assign(judgement=1), sampled.assign(judgement=1)])
+    kept = check_judged(again)
+    assert len(kept) == 12 and (kept["probability"] == 0.1).sum() == 3
+    with pytest.raises(ImagestrataError, match="more than once"):
+        check_judged(pd.concat([proposals.assign(judgement=1), sampled.assign(judgement=0)]))

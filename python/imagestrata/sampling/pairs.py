@@ -310,8 +310,26 @@ def check_pairs(
             f"{quote(first)} for one.",
             "Leave those pairs out: they are not informative about a clustering.",
         )
+    pairs = _once(pairs)
     _check_ids(pairs, repeated)
     return pairs
+
+
+def _once(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs that were both sampled and proposed have one row, that of the sample.
+
+    :func:`sample_pairs` and :func:`propose_pairs` may draw the same pair. If it was judged twice,
+    alike and by the same annotator, the judgements are one.
+    """
+    if "probability" not in pairs:
+        return pairs
+    unknown = pairs["probability"].isna()
+    if unknown.all() or not unknown.any():
+        return pairs
+    same = [one for one in ("pair_id", "annotator", "question", "judgement") if one in pairs]
+    keys = pd.MultiIndex.from_frame(pairs[same].astype("string").fillna(""))
+    repeated = unknown.to_numpy() & keys.isin(keys[~unknown.to_numpy()])
+    return pairs[~repeated].reset_index(drop=True) if repeated.any() else pairs
 
 
 def _check_ids(pairs: pd.DataFrame, repeated: bool) -> None:

@@ -316,7 +316,8 @@ def propose_pairs(
         The clustering to be improved.
     judged : DataFrame, optional
         The judged pairs so far, as for :func:`improve_clusters`. They decide which further pairs
-        tell most, and are not drawn again.
+        tell most, and are not drawn again. Nor are pairs that wait for a judgement: those in which
+        it is missing, or all if the table has no column ``judgement``.
     embeddings : Embeddings, or vectors, optional
         The vectors of the images, as for :func:`improve_clusters`.
     n : int, default 100
@@ -356,15 +357,24 @@ def propose_pairs(
     seed = check_seed(seed)
     tree = _tree_of(clustering, embeddings, smallest)
     table = pd.DataFrame({"pair_id": [], "image_a": [], "image_b": [], "judgement": []})
+    waiting = table
     if judged is not None:
+        if isinstance(judged, pd.DataFrame) and "judgement" not in judged:
+            judged = judged.assign(judgement=np.nan)
         table, _ = _judged(clustering, judged, "error", "judged")
+        waiting = check_judged(judged, "judged")
+        waiting = waiting[waiting["judgement"].isna()]
     data = _Judged.of(clustering, tree, table, same_from)
+    # Pairs that were drawn and wait for a judgement are not drawn again.
+    others = _Judged.of(clustering, tree, waiting, same_from)
     known = data.node >= 0
     belief = believe(tree, data.node[known], data.same[known], error_rate)
-    left = tree.sides.prod(axis=1) - np.bincount(data.node[known], minlength=len(tree.size))
+    node = np.concatenate([data.node[known], others.node[others.node >= 0]])
+    left = tree.sides.prod(axis=1) - np.bincount(node, minlength=len(tree.size))
     wanted = proposed(tree, belief, n, left)
     rng = np.random.default_rng([seed, 8, len(table)])
-    taken = {frozenset(pair) for pair in zip(data.a.tolist(), data.b.tolist(), strict=True)}
+    a, b = np.concatenate([data.a, others.a]), np.concatenate([data.b, others.b])
+    taken = {frozenset(pair) for pair in zip(a.tolist(), b.tolist(), strict=True)}
     drawn: list[tuple[int, int]] = []
     for node in np.flatnonzero(wanted):
         one, other = (tree.images_under(child) for child in tree.children[node])

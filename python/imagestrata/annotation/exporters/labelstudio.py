@@ -73,7 +73,7 @@ def _configuration(form: Form) -> str:
         if _is_partial(form) and answers is not None:
             # The task says which questions it has: others have no text and no answers to choose.
             lines += [
-                f'  <Header value="$asked_{place}" size="5"/>',
+                f'  <Header value={quoteattr(f"$asked_{place}")} size="5"/>',
                 f'  <Choices name={quoteattr(name)} toName="{first}" value="$answers_{place}" '
                 f'choice="single" showInline="true" required="false"/>',
             ]
