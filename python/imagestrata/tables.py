@@ -352,10 +352,27 @@ def check_table(
     return with_text_ids(given)
 
 
+def _without_arrow(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns of NumPy's types where pandas keeps them in Arrow's.
+
+    Formulas and periods of time do not know the latter. Whole-number ids stay: with missing cells
+    they would become floats.
+    """
+    if not any(isinstance(dtype, pd.ArrowDtype) for dtype in table.dtypes):
+        return table
+    columns = [table.iloc[:, place] for place in range(table.shape[1])]
+    for place, column in enumerate(columns):
+        is_id = column.name in ID_COLUMNS and pd.api.types.is_integer_dtype(column.dtype)
+        if isinstance(column.dtype, pd.ArrowDtype) and not is_id:
+            columns[place] = _from_arrow(column).set_axis(column.index).rename(column.name)
+    return pd.concat(columns, axis=1)
+
+
 def with_text_ids(table: pd.DataFrame) -> pd.DataFrame:
     """The table with all its ids as text, and without an index that has the name of a column."""
     if {*map(str, filter(None, table.index.names))} & {*map(str, table.columns)}:
         table = table.reset_index(drop=True)
+    table = _without_arrow(table)
     wrong = {
         name: id_texts(table[name], str(name))
         for name in ID_COLUMNS

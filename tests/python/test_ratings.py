@@ -123,7 +123,7 @@ def test_a_dimension_is_the_mean_of_its_items():
             "weight_cluster": 1.0,
         }
     )
-    with pytest.warns(UserWarning, match="Only one respondent rated in 1 groups, all"):
+    with pytest.warns(UserWarning, match="Only one respondent rated in 1 group, all"):
         means = rating_means(table, by=None)
     assert means["item"].tolist() == ["mood", "sad", "glad"]
     assert means["level"].tolist() == ["dimension", "item", "item"]

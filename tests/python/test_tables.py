@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import imagestrata
 from imagestrata import ImagestrataError, read_ratings
 from imagestrata.tables import (
     as_number,
@@ -166,3 +167,25 @@ def test_own_columns_of_ratings_and_sheets_are_kept():
     with pytest.warns(UserWarning, match="'N_h' is now 'N_h_given'"):
         read = read_ratings(ratings.assign(group="g"), sample, items=["proud"])
     assert read[["cluster", "N_h", "N_h_given"]].values.tolist() == [[2, 7, "my"]]
+
+
+def test_tables_in_the_types_of_arrow_are_read_like_others():
+    posts = pd.DataFrame(
+        {
+            "post_id": [f"p{i}" for i in range(40)],
+            "image_id": [f"i{i}" for i in range(40)],
+            "author": [f"a{i % 20}" for i in range(40)],
+            "cluster": [1, 1, 2, -1] * 10,
+            "party": ["D", "R", "D", "D", "R"] * 8,
+            "followers": range(40),
+            "time": pd.date_range("2024-01-01", periods=40, freq="2D", tz="UTC"),
+        }
+    )
+    arrow = posts.convert_dtypes(dtype_backend="pyarrow")
+    for verb in (
+        lambda table: imagestrata.topic_prevalence(table, ["party", "month"]),
+        lambda table: imagestrata.topic_model(table, "~ party + followers").coefficients,
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pd.testing.assert_frame_equal(verb(arrow), verb(posts))
