@@ -18,7 +18,7 @@
 #' The page can show the most doubtful images of each cluster first: those with the smallest
 #' `margin` to another cluster, otherwise those with the lowest silhouettes.
 #'
-#' With more than 50,000 images the page shows 50,000 of them, with a note: the most typical images
+#' With more than 100,000 images the page shows 100,000 of them, with a note: the most typical images
 #' of each cluster, the whole sample, and others drawn at random, with the same result every time.
 #'
 #' @section Posts:

@@ -1,60 +1,77 @@
-"""Every step struck at many moments, and names of files by the ten thousand.
+"""Every step struck at many moments of its work on files.
 
-The tests of ``tests/python/test_faults.py`` with larger numbers: each step is killed,
-and its disk is full, at so many moments of its work on files, and goes on to the same
-result; files with hostile names come through every step.
+The tests of ``tests/python/test_faults.py`` with larger numbers: each step is killed at so many
+moments of its work on files, its disk is full at half as many, it is interrupted and meets an error
+of the disk at a fifth as many, and it goes on to the same result. Steps that ask no service are
+killed in one run, of which the folder is copied at each moment, as a kill would leave it. The table
+is written again after each test; rows of tests that are not run this time stay.
 
-    python benchmarks/faults.py [--moments 50] [--names 10000] [--tests killed]
+    python benchmarks/faults.py [--moments 50] [--tests "kill or stopped"] [--name faults]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import subprocess
+import re
 import sys
-import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
-from machine import sized, write_result
+import pytest
+from machine import RESULTS, sized, write_result
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+class Table:
+    """A row for each test that struck a step, written as soon as it has ended."""
+
+    def __init__(self, name: str, moments: int) -> None:
+        stored = RESULTS / f"{name}.json"
+        self.rows = json.loads(stored.read_text())["rows"] if stored.exists() else []
+        self._name, self._moments = name, moments
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.when != "call" and report.passed:
+            return
+        test, _, step = report.nodeid.partition("::")[2].rstrip("]").partition("[")
+        struck = dict(report.user_properties).get("moments", "")
+        what = test.removeprefix("test_").replace("_", " ")
+        for fault in ("interrupt", "error"):
+            if step.endswith(f"-{fault}") or step.startswith(f"{fault}-"):
+                what = f"{what} ({fault})"
+                step = re.sub(f"^{fault}-|-{fault}$", "", step)
+        row = {
+            "test": what,
+            "step": step,
+            "struck at": struck,
+            "outcome": report.outcome,
+            "seconds": round(report.duration),
+        }
+        others = [one for one in self.rows if (one["test"], one["step"]) != (what, step)]
+        self.rows = sorted([*others, row], key=lambda one: one["test"])
+        notes = [
+            f"Killed at {self._moments} moments of each step, or at all if a step has fewer. A "
+            "moment is a change that it makes to its folder: a file opened to write, renamed, "
+            "removed or made.",
+            f"{sum(one['seconds'] for one in self.rows):,} s in all.",
+        ]
+        write_result(self._name, self.rows, notes=notes, title="Faults")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=sized(2, 50))
-    parser.add_argument("--names", type=int, default=sized(50, 10_000))
     parser.add_argument("--tests", default="", help="only those, as pytest -k takes them")
+    parser.add_argument("--name", default="faults", help="of the table")
     arguments = parser.parse_args()
-    numbers = {
-        "IMAGESTRATA_MOMENTS": str(arguments.moments),
-        "IMAGESTRATA_NAMES": str(arguments.names),
-    }
-    start = time.perf_counter()
-    with TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        words = [sys.executable, "-m", "pytest", "-q", "tests/python/test_faults.py"]
-        words += [f"--junit-xml={report}", "-k", arguments.tests]
-        done = subprocess.run(words, cwd=ROOT, env={**os.environ, **numbers}, check=False)
-        cases = ElementTree.parse(report).getroot().iter("testcase")
-        rows = [
-            {
-                "test": case.get("name"),
-                "outcome": "passed" if len(case) == 0 else case[0].tag,
-                "seconds": f"{float(case.get('time', 0)):.0f}",
-            }
-            for case in cases
-        ]
-    notes = [
-        f"Killed, and out of disk, at {arguments.moments} moments of each step (all, where a "
-        f"step has fewer); {arguments.names:,} files with hostile names.",
-        f"{time.perf_counter() - start:.0f} s in all.",
-    ]
-    write_result("faults", rows, notes=notes, title="Faults")
-    sys.exit(done.returncode)
+    os.environ["IMAGESTRATA_MOMENTS"] = str(arguments.moments)
+    os.chdir(ROOT)
+    table = Table(arguments.name, arguments.moments)
+    words = ["-q", "-p", "no:cacheprovider", "tests/python/test_faults.py", "-k", arguments.tests]
+    sys.exit(pytest.main(words, plugins=[table]))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -76,14 +77,21 @@ _context.set_forkserver_preload(["faulty", *_IMPORTED])
 _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
-#: The faults that can strike, and the error that each makes from its moment on. "wait" makes
-#: none: the command waits there until it is let go.
+#: The faults that can strike, and the error that each makes. "wait" makes none: the command waits
+#: there until it is let go. "copy" makes none either, and strikes at several moments: it copies the
+#: folder as it is then, which is what a kill would have left, and lets the command go on.
 FAULTS = {
     "kill": None,
+    "copy": None,
+    "interrupt": None,
     "wait": None,
+    "error": errno.EIO,
     "full": errno.ENOSPC,
     "read-only": errno.EROFS,
 }
+
+#: Those that strike once: what comes later in the same command works again.
+_ONCE = ("interrupt", "error", "wait")
 
 
 class Strike:
@@ -95,14 +103,15 @@ class Strike:
         The folder.
     fault : str or None
         One of :data:`FAULTS`; None to count only.
-    moment : int
-        The number of the change, from 1. A full disk stays full from then on, though
-        things may be removed.
+    moment : int or list of int
+        The number of the change, from 1; for "copy" those of several. A full disk stays full
+        from then on, though things may be removed.
     sign : Path
-        The file that a waiting command makes; it goes on when that is gone.
+        The file that a waiting command makes; it goes on when that is gone. Copies are in this
+        folder.
     """
 
-    def __init__(self, place: str, fault: str | None, moment: int, sign: Path) -> None:
+    def __init__(self, place: str, fault: str | None, moment: int | list[int], sign: Path) -> None:
         self.place = place + os.sep
         self.fault = fault
         self.moment = moment
@@ -121,19 +130,29 @@ class Strike:
         with self._lock:
             self.count += 1
             count = self.count
-        if self.fault is None or count < self.moment:
+            # No other thread gets further than its next change meanwhile.
+            if isinstance(self.moment, list):
+                if count in self.moment:
+                    shutil.copytree(self.place, self.sign / str(count), symlinks=True)
+                return
+        fault = self.fault
+        if fault is None or count < self.moment:
             return
-        if self.fault == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.fault == "wait":
+        if fault in _ONCE:
             self.fault = None
+        if fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "interrupt":
+            os.kill(os.getpid(), signal.SIGINT)
+            return
+        if fault == "wait":
             self.sign.touch()
             while self.sign.exists():
                 time.sleep(0.005)
             return
-        number = FAULTS[self.fault]
+        number = FAULTS[fault]
         assert number is not None
-        if self.fault == "full" and not writes and event != "os.mkdir":
+        if fault == "full" and not writes and event != "os.mkdir":
             return
         raise OSError(number, os.strerror(number), path)
 
@@ -142,7 +161,7 @@ def _child(
     arguments: list[str],
     place: str,
     fault: str | None,
-    moment: int,
+    moment: int | list[int],
     log: Path,
     environment: dict[str, str],
 ) -> None:
@@ -232,7 +251,11 @@ class Command:
     """
 
     def __init__(
-        self, arguments: list[object], out: Path, fault: str | None = None, moment: int = 1
+        self,
+        arguments: list[object],
+        out: Path,
+        fault: str | None = None,
+        moment: int | list[int] = 1,
     ) -> None:
         # Out of the fault's reach.
         logs = out.parent.with_name(f"{out.parent.name}-logs")
@@ -250,6 +273,11 @@ class Command:
         while self._process.is_alive() and not sign.exists():
             time.sleep(0.005)
         return sign.exists()
+
+    @property
+    def copies(self) -> Path:
+        """The folder of the copies that were made at some moments, each named by its number."""
+        return self._log.with_suffix(".waits")
 
     def go_on(self) -> None:
         """Let a waiting command go."""

@@ -1,7 +1,7 @@
 """Whatever happens to a run, going on with it ends as if nothing had happened.
 
 ``IMAGESTRATA_MOMENTS`` is at how many moments each step is struck (few by default; 50
-in ``benchmarks/faults.py``), ``IMAGESTRATA_NAMES`` how many files have hostile names.
+in ``benchmarks/faults.py``).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,6 @@ from films import write_seconds
 from images import encode, picture, write_pictures
 from imagestrata import (
     Clustering,
-    Embeddings,
     ImagestrataError,
     cluster_images,
     draw_demo_corpus,
@@ -45,7 +44,6 @@ from imagestrata import (
 from imagestrata.cli import COMMANDS
 from imagestrata.corpus.reasons import Reason
 from imagestrata.provenance import read_run, read_table
-from imagestrata.sampling.sample import read_sample
 from imagestrata.steps import step_kinds
 from imagestrata.text.questions import REMINDER
 from labelled import draw_labelled
@@ -53,7 +51,6 @@ from model_server import model_server
 from rekognition_server import rekognition_server
 
 MOMENTS = int(os.environ.get("IMAGESTRATA_MOMENTS", "2"))
-NAMES = int(os.environ.get("IMAGESTRATA_NAMES", "120"))
 SEED = 9
 
 #: Each step, and the one whose run folder it starts from. Those without one start from nothing.
@@ -104,6 +101,9 @@ ASKING = {
 
 #: What others get: once there, it is not made again by the same command.
 EXPORTS = ["pairs", "labels", "assign", "share", "share with copies"]
+
+#: How a command ends that was stopped by a fault, and what it says.
+STOPPED = {"interrupt": (130, "Interrupted."), "error": (2, "Error: Could not")}
 
 #: Those without a lock of their own on the run folder: they read it, and write one file or folder.
 UNLOCKED = [
@@ -301,6 +301,11 @@ class State:
     changes: int
     requests: int
 
+    @cached_property
+    def expected(self) -> dict[str, object]:
+        """What the folder after the step holds."""
+        return everything(self.after)
+
     def begin(self, place: Path) -> Path:
         """A copy of the folder before, with what the step needs beside it."""
         # All have the same name, which is the title of the gallery.
@@ -325,6 +330,18 @@ def states(world, tmp_path_factory) -> dict[str, State]:
         assert done.changes > 2, step
         found[step] = State(before, after, done.changes, world.requests() - requests)
     return found
+
+
+@pytest.fixture
+def struck_at(record_property) -> Callable[[State, int, int], list[int]]:
+    """Moments of a step at which it is struck, and a note of them for the report."""
+
+    def draw(state: State, n: int, seed: int) -> list[int]:
+        drawn = moments(state.changes, n, seed)
+        record_property("moments", f"{len(drawn)} of {state.changes}")
+        return drawn
+
+    return draw
 
 
 def judge(out: Path) -> None:
@@ -391,24 +408,79 @@ def test_all_steps_and_commands_are_struck(states):
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_at_any_moment_a_step_ends_the_same(step, states, world, tmp_path):
+def test_killed_at_any_moment_a_step_ends_the_same(step, states, world, tmp_path, struck_at):
     """And no answer that was stored is asked for again, which would be paid twice."""
     state = states[step]
-    for moment in moments(state.changes, MOMENTS, SEED):
+    for moment in struck_at(state, MOMENTS, SEED):
         out = state.begin(tmp_path / str(moment))
         requests = world.requests()
         struck = world.run(step, out, "kill", moment)
         assert struck.code == -signal.SIGKILL, (moment, struck.said)
         again(world, step, out)
         at = f"killed at change {moment} of {state.changes}"
-        assert everything(out) == everything(state.after), at
+        assert everything(out) == state.expected, at
+        assert world.requests() - requests <= state.requests + ASKING.get(step, 0), at
+
+
+def killed_at(world: World, step: str, out: Path, drawn: list[int]) -> Iterator[int]:
+    """Bring a folder to what a kill at each moment leaves; the command itself runs once."""
+    command = Command(world.command(step, out), out, "copy", drawn)
+    assert command.end().code == 0
+    for moment in drawn:
+        shutil.rmtree(out.parent)
+        (command.copies / str(moment)).rename(out.parent)
+        yield moment
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step not in ASKING])
+def test_what_a_kill_leaves_is_gone_on_with(step, states, world, tmp_path, struck_at):
+    """At many moments, for half of the time: the folder is copied at each of them."""
+    state = states[step]
+    out = state.begin(tmp_path / "place")
+    for moment in killed_at(world, step, out, struck_at(state, MOMENTS, SEED + 3)):
+        again(world, step, out)
+        assert everything(out) == state.expected, f"as killed at {moment} of {state.changes}"
+
+
+def test_copies_are_what_a_kill_leaves(states, world, tmp_path):
+    for step in ("sample", "cluster"):
+        state = states[step]
+        (tmp_path / step).mkdir()
+        out = state.begin(tmp_path / step / "place")
+        drawn = moments(state.changes, 5, SEED)
+        for moment in killed_at(world, step, out, drawn):
+            copied = content(out.parent)
+            shutil.rmtree(out.parent)
+            assert world.run(step, state.begin(out.parent), "kill", moment).code < 0
+            assert content(out.parent) == copied
+
+
+@pytest.mark.parametrize("fault", ["interrupt", "error"])
+@pytest.mark.parametrize("step", STEPS)
+def test_stopped_at_any_moment_a_step_ends_the_same(
+    step, fault, states, world, tmp_path, struck_at
+):
+    """By Ctrl-C, or by an error of the disk that goes away: the command says so, and goes on."""
+    state = states[step]
+    for moment in struck_at(state, (MOMENTS + 4) // 5, SEED + 2):
+        out = state.begin(tmp_path / str(moment))
+        requests = world.requests()
+        struck = world.run(step, out, fault, moment)
+        at = f"{fault} at change {moment} of {state.changes}"
+        if struck.code != 0:  # what clears up may fail or be late without harm
+            ended, said = STOPPED[fault]
+            if step != "tune-model" or fault == "error":
+                assert struck.code == ended and said in struck.said, (at, struck.said)
+                assert "Traceback" not in struck.said, (at, struck.said)
+            again(world, step, out)
+        assert everything(out) == state.expected, at
         assert world.requests() - requests <= state.requests + ASKING.get(step, 0), at
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_full_disk_is_said_and_costs_nothing(step, states, world, tmp_path):
+def test_a_full_disk_is_said_and_costs_nothing(step, states, world, tmp_path, struck_at):
     state = states[step]
-    for moment in moments(state.changes, (MOMENTS + 1) // 2, SEED + 1):
+    for moment in struck_at(state, (MOMENTS + 1) // 2, SEED + 1):
         out = state.begin(tmp_path / str(moment))
         requests = world.requests()
         struck = world.run(step, out, "full", moment)
@@ -418,7 +490,7 @@ def test_a_full_disk_is_said_and_costs_nothing(step, states, world, tmp_path):
         assert "No space left to write" in struck.said and "Traceback" not in struck.said
         again(world, step, out)
         at = f"full at change {moment} of {state.changes}"
-        assert everything(out) == everything(state.after), at
+        assert everything(out) == state.expected, at
         assert world.requests() - requests <= state.requests + ASKING.get(step, 0), at
 
 
@@ -449,7 +521,7 @@ def test_a_step_is_not_taken_twice_at_once(step, states, world, tmp_path):
         assert second.code == 2 and "Another process is working in" in second.said, second.said
         assert ended.code == 0, ended.said
     assert "Traceback" not in ended.said + second.said
-    assert everything(out) == everything(state.after)
+    assert everything(out) == state.expected
 
 
 # ---- damage afterwards ----
@@ -624,56 +696,3 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
         embeddings = embed_images(table, "hog", progress=False)
     assert set(embeddings.failures["reason"]) == {"changed since the scan", "file not found"}
     assert len(embeddings) == 2
-
-
-# ---- hostile names ----
-
-
-def hostile_names(n: int) -> list[bytes]:
-    """Names that file systems take and programs stumble over."""
-    ways = [
-        "new\nline{}.png", "quo'te\"{}.png", "=cmd|' !A0{}.png", "-rf {}.png", "--out={}.png",
-        "@SUM({}).png", "+{}.png", "a..{}.png", "a...{}", "{}..", " {} ", "~{}.png", "$HOME{}.png",
-        "`id`{}.png", "a;b|c&{}.png", "%00{}.png", "C:\\{}.png", "{}\r.png", "tab\t{}.png",
-        "ünï猫\u202e{}.png", "e\u0301{}.png", "\u00e9{}.png", "<img src=x>{}.png", "{{{}}}.png",
-        "*?[{}].png", "#{}?x=1.png", "NUL{}", "\x7f\x1b[31m{}.png", "{}" + "x" * 240 + ".png",
-        "\u2028{}.png", "'={}.png", ",{},.png", "👩‍👩‍👧{}.png",
-    ]  # fmt: skip
-    named = [ways[i % len(ways)].format(i).encode()[-255:] for i in range(n)]
-    # Bytes that are no text in any encoding we can store.
-    broken = [b"caf\xe9%d.png" % i for i in range(3)] + [b"\xff\xfe%d.png" % i for i in range(3)]
-    return named + broken
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_hostile_names_come_through_whole(tmp_path):
-    """Through scan, vectors, clusters, sample, gallery, and every kind of table."""
-    folder = tmp_path / "images\n=1"
-    folder.mkdir()
-    names = hostile_names(NAMES)
-    for number, name in enumerate(names):
-        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
-        path.write_bytes(encode(picture(number, (24, 24))))
-    assert len([*folder.iterdir()]) == len(set(names)) == NAMES + 6
-    out = tmp_path / "run"
-    images = scan_images(folder, out=out, progress=False)
-    assert (images["status"] == "ok").sum() == NAMES
-    assert images["reason"].value_counts().to_dict() == {Reason.BAD_NAME: 6}
-    embeddings = embed_images(images, "hog", out=out, progress=False)
-    clustering = cluster_images(embeddings, method="kmeans", n_clusters=5, out=out, progress=False)
-    sample = sample_images(clustering, budget=min(60, NAMES), out=out)
-    page = image_gallery(clustering, out, sample=sample, progress=False)
-    expected = {str(folder / os.fsdecode(name)) for name in names[:NAMES]}
-    for table in (
-        images[images["status"] == "ok"],
-        pd.read_parquet(out / "images.parquet").query("status == 'ok'"),
-        Embeddings.load(out).images,
-        Clustering.load(out).images,
-    ):
-        assert set(table["path"]) == expected
-    assert set(read_sample(out)["path"]) == set(sample["path"])
-    block = re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL)
-    assert block is not None
-    shown = json.loads(block[1])
-    assert {shown["root"] + name for name in shown["images"]["file"]} == expected
-    assert not shown["images"]["missing"]

@@ -28,6 +28,7 @@ from imagestrata import (
     sample_images,
 )
 from imagestrata.explore import gallery as gallery_module
+from imagestrata.explore import similar as similar_module
 from imagestrata.explore.similar import near_clusters, nearest_images
 from imagestrata.page import write_page
 from imagestrata.rows import Rows
@@ -775,9 +776,11 @@ def test_near_clusters_by_hand():
 
 
 @pytest.mark.browser
-def test_more_like_this(tmp_path, visit):
+@pytest.mark.parametrize("two_bytes", [1 << 16, 4])
+def test_more_like_this(tmp_path, visit, monkeypatch, two_bytes):
     from playwright.sync_api import expect
 
+    monkeypatch.setattr(similar_module, "_TWO_BYTES", two_bytes)
     clustering = clustered(tmp_path)
     # Angles: m is the residual, and lies in the direction of clusters 1 and 4.
     places = {one: (1, i / 10) for i, one in enumerate("abcdefgh")}

@@ -22,7 +22,7 @@ from ..wording import arg, quote, verb
 from .exporters.labelstudio import read_tasks
 
 #: Notations of a missing answer: ours, that of R and that of pandas.
-_NOTHING = ("", "NA", "nan")
+NOTHING = ("", "NA", "nan")
 _GIVEN = "the table"
 #: Files of our exports that do not contain answers.
 _OURS = ("export.json", "forms.json", "packets.csv", "secrets.json", "tasks.json")
@@ -134,7 +134,7 @@ def answered(tables: Iterable[pd.DataFrame], asked: Asked) -> pd.DataFrame:
             table = table.assign(**{asked.person: table["file"].map(lambda file: Path(file).stem)})
         whole.append(table)
     answers = pd.concat(whole, ignore_index=True) if whole else pd.DataFrame({asked.answer: []})
-    empty = answers[asked.answer].fillna("").isin(_NOTHING)
+    empty = answers[asked.answer].fillna("").isin(NOTHING)
     if empty.all():
         names = sorted({table["file"].iloc[0] for table in whole if len(table)})
         raise ImagestrataError(

@@ -16,6 +16,7 @@ from ..errors import ImagestrataError
 from ..names import Images
 from ..tables import read_texts
 from ..wording import arg, kind_of, quote
+from .answers import NOTHING
 
 KINDS = ("binary", "choice", "scale", "text")
 #: Answers to a binary code as people write them, and as tables have them.
@@ -138,6 +139,13 @@ def _code(name: str, given: Any) -> Code:
         if len(listed) > 1 and _are_texts(listed):
             if len(set(listed)) < len(listed):
                 raise ImagestrataError(f"The code {quote(name)} has an answer twice: {listed}.")
+            lost = [answer for answer in listed if answer in NOTHING]
+            if lost:
+                raise ImagestrataError(
+                    f"The code {quote(name)} has the answer {quote(lost[0])}, which tables read as "
+                    "a missing answer.",
+                    f"Write it in full, such as {quote('not applicable')}.",
+                )
             return Code(name, "choice", tuple(listed))
     raise ImagestrataError(
         f"The answers of the code {quote(name)} must be a list of two texts or more, the two ends "

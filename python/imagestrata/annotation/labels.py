@@ -17,7 +17,7 @@ from ..sampling.sample import from_sample
 from ..validate import check_path
 from ..verbs import public
 from ..wording import arg, quote
-from .answers import Asked, answered, check_known, need_columns, once, read_tables, refuse
+from .answers import NOTHING, Asked, answered, check_known, need_columns, once, read_tables, refuse
 from .codes import Code, check_codes, codes_in
 from .export import export
 from .exporters import check_tool
@@ -29,7 +29,6 @@ _ASKED = Asked("image_id", "image", "label", "label", "annotator", ("code",))
 _BESIDE = ("image_id", "annotator", "skipped", "note", "seconds", "file")
 #: Stands for the label of a skipped image while answers are checked.
 _SKIPPED = "\0skipped"
-_NOTHING = ("", "NA", "nan")
 #: The columns of a table of labels.
 LABELS = ["image_id", "code", "label", "annotator", "note", "kind", "seconds"]
 
@@ -292,7 +291,7 @@ def _long(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     kept = [name for name in _BESIDE if name in table]
     long = table.melt(kept, names, "code", "label")
     if "skipped" in long:
-        is_skipped = ~long["skipped"].fillna("").isin([*_NOTHING, "0"])
+        is_skipped = ~long["skipped"].fillna("").isin([*NOTHING, "0"])
         long["label"] = long["label"].mask(is_skipped, _SKIPPED)
     long["label"] = long["label"].fillna("").str.strip()
     return long
@@ -349,7 +348,7 @@ def _contract(given: pd.DataFrame, codes: Sequence[Code]) -> pd.DataFrame:
     reason = given.get("skipped", empty).fillna("").str.strip().where(skipped, "")
     reason = reason.where(reason != "1", "")
     note = given.get("note", empty).fillna("").str.strip()
-    note = note.where(~note.isin(_NOTHING), "")
+    note = note.where(~note.isin(NOTHING), "")
     both = reason.where((reason == "") | (note == ""), reason + "; ") + note
     kinds = {code.name: code.kind for code in codes}
     table = given.assign(

@@ -557,6 +557,8 @@ def _edit(group: pd.DataFrame, lines: Sequence[int], what: str) -> Edit:
     for name in ("name", "note", "editor"):
         values = [value for value in group[name] if value is not None]
         setattr(edit, name, str(values[0]) if values else None)
+    if edit.name is not None:
+        edit.name = " ".join(edit.name.split())  # one line, as in `names`
     check_edit(edit, at)
     return edit
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 HEIGHT = 160
 
 #: Largest number of images that a page shows: with more, browsers open it slowly.
-MOST_SHOWN = 50_000
+MOST_SHOWN = 100_000
 
 
 @dataclass(frozen=True)

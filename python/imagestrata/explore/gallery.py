@@ -143,7 +143,7 @@ def image_gallery(
 
     Notes
     -----
-    With more than 50,000 images the page shows 50,000 of them and reports this: the most
+    With more than 100,000 images the page shows 100,000 of them and reports this: the most
     typical ones of each cluster, the whole sample, and others drawn at random with a fixed
     seed. Sizes, shares and the numbers on the map describe all images.
 
@@ -244,7 +244,7 @@ def image_gallery(
 
     def make() -> Page:
         made = make_thumbnails(shown, thumbnails, longer_side(thumbnail), progress)
-        content["images"] |= {"file": files, **_pictures(made)}
+        content["images"] |= {"file": files, **_pictures(content["images"]["id"], made)}
         names = [group["name"] for group in content["clusters"]]
         ledger = clustering.edits.astype(str).to_numpy().tolist()
         content["editing"]["key"] = fingerprint([run_name, made_from["cluster"], names, ledger])
@@ -422,10 +422,14 @@ def _themes(clustering: Clustering, groups: list[dict[str, Any]]) -> dict[str, A
     }
 
 
-def _pictures(made: list[Any]) -> dict[str, Any]:
+def _pictures(ids: list[str], made: list[Any]) -> dict[str, Any]:
+    """Small copies: their names, None for those named by the id; shapes; and what is missing."""
     low, high = _RATIOS
     return {
-        "thumbnail": [one.name if isinstance(one, Thumbnail) else None for one in made],
+        "thumbnail": [
+            one.name if isinstance(one, Thumbnail) and one.name != image_id else None
+            for image_id, one in zip(ids, made, strict=True)
+        ],
         "ratio": [
             round(min(max(one.ratio, low), high), 3) if isinstance(one, Thumbnail) else 1
             for one in made

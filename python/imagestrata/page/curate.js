@@ -2,7 +2,7 @@
 // What surrounds the edits of clusters: their list, the choice of a cluster, and the help.
 
 /** The list of edits beside the page; `sentence(edit)` describes one, `pictures(rows)` shows images. */
-kit.editList = ({ model, sentence, pictures, position, onUndo, onRemove }) => {
+kit.editList = ({ model, sentence, pictures, onUndo, onRemove }) => {
   const { el, stored, csv, download } = kit;
   const byId = (id) => document.getElementById(id);
   const [panel, opener] = [byId("edits"), byId("open-edits")];
@@ -36,7 +36,7 @@ kit.editList = ({ model, sentence, pictures, position, onUndo, onRemove }) => {
     note.addEventListener("input", () => model.note(at, note.value));
     const remove = el("button", { type: "button", class: "quiet", "aria-label": `Remove edit ${number}` }, "✕");
     remove.addEventListener("click", () => onRemove(at));
-    const rows = edit.images.slice(0, 5).map((id) => position.get(id));
+    const rows = edit.images.slice(0, 5).map(model.position);
     return el("li", { value: number }, el("p", {}, sentence(edit)), remove, rows.length ? pictures(rows) : "", note);
   }
 

@@ -11,7 +11,8 @@
 kit.edits = ({ ids, cluster, groups, highest, first, ledger, key }) => {
   const RESIDUAL = -1;
   const PREFIX = "imagestrata:edits:";
-  const position = new Map(ids.map((id, i) => [id, i]));
+  let positions = null; // of images by their ids, made when it is first asked for
+  const position = (id) => (positions ??= new Map(ids.map((one, i) => [one, i]))).get(id);
   const store = kit.stored(PREFIX + key, null);
   let edits = [];
   let state = found();
@@ -51,7 +52,7 @@ kit.edits = ({ ids, cluster, groups, highest, first, ledger, key }) => {
 
   /** Move images, and return the edit; those of `images` that are on the page. */
   function put(s, images, number, drop = false) {
-    const rows = images.map((id) => position.get(id)).filter((i) => i !== undefined && s.of[i] !== number);
+    const rows = images.map(position).filter((i) => i !== undefined && s.of[i] !== number);
     if (!rows.length) throw new Error("The images are there already.");
     for (const i of rows) {
       const before = s.of[i];
@@ -94,7 +95,7 @@ kit.edits = ({ ids, cluster, groups, highest, first, ledger, key }) => {
         return { ...edit, clusters: [number], images: put(s, edit.images, number), into: number };
       }
       const number = s.highest + 1;
-      const from = new Set(edit.images.map((id) => s.of[position.get(id)]));
+      const from = new Set(edit.images.map((id) => s.of[position(id)]));
       const parts = [...new Set([...from].flatMap((one) => s.parts.get(one) ?? []))];
       const images = put(s, edit.images, number);
       s.highest = number;
@@ -149,7 +150,20 @@ kit.edits = ({ ids, cluster, groups, highest, first, ledger, key }) => {
     return found;
   }
 
-  const lists = new Map(); // members of clusters, as far as they were asked for
+  const lists = new Map(); // members of clusters
+
+  /** List the members of all clusters whose list is not known, in one pass over the images. */
+  function gather() {
+    const unknown = new Map([...state.size.keys()].filter((one) => !lists.has(one)).map((one) => [one, []]));
+    for (let i = 0; i < ids.length; i++) unknown.get(state.of[i])?.push(i);
+    for (const [one, list] of unknown) lists.set(one, list);
+    for (const one of state.dropped.keys()) {
+      if (lists.has(one)) continue;
+      const list = [];
+      state.from.forEach((number, i) => number === one && list.push(i));
+      lists.set(one, list);
+    }
+  }
 
   function accept(next, list, { save = true } = {}) {
     const touched = differing(state, next);
@@ -236,7 +250,7 @@ kit.edits = ({ ids, cluster, groups, highest, first, ledger, key }) => {
   }
 
   return {
-    first, ledger, add, rows, read, others,
+    first, ledger, add, rows, read, others, position,
     onChange: (action) => store.onChange(() => action(read())),
     undo: () => change(edits.slice(0, -1)),
     remove: (at) => change(edits.filter((_, k) => k !== at)),
@@ -265,13 +279,8 @@ kit.edits = ({ ids, cluster, groups, highest, first, ledger, key }) => {
     },
     /** Images of a cluster in the order of the page; of a dropped one those that were in it. */
     members(number) {
-      if (!lists.has(number)) {
-        const list = [];
-        const within = state.dropped.has(number) ? state.from : state.of;
-        within.forEach((one, i) => one === number && list.push(i));
-        lists.set(number, list);
-      }
-      return lists.get(number);
+      if (!lists.has(number)) gather();
+      return lists.get(number) ?? [];
     },
   };
 };

@@ -14,7 +14,8 @@
 
   // ---- words and numbers ----
 
-  const whole = (n) => n.toLocaleString("en");
+  const english = new Intl.NumberFormat("en"); // made once: toLocaleString() makes one each time
+  const whole = (n) => english.format(n);
   const count = (n, one, many = one + "s") => `${whole(n)} ${n === 1 ? one : many}`;
   const decimals = (x, digits) => (x === null ? "–" : x.toFixed(digits).replace("-", "−"));
   const percent = (x) => (100 * x).toFixed(x < 0.001 ? 2 : 1) + "%";
@@ -25,15 +26,22 @@
   const path = (i) => (images.file[i] === null ? null : data.root + images.file[i]);
   const name = (i) => path(i)?.split(/[\\/]/).pop() || images.id[i];
 
-  /** Whole numbers of 16 bits, lowest byte first, from base64. */
-  function numbers16(text) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    return Uint16Array.from({ length: bytes.length / 2 }, (_, at) => bytes[2 * at] + 256 * bytes[2 * at + 1]);
+  /** Whole numbers of so many bytes (at most 4) each, lowest byte first, from base64. */
+  function numbers(text, size = 2) {
+    const bytes = atob(text);
+    const found = new Uint32Array(bytes.length / size);
+    for (let k = 0; k < found.length; k++) {
+      for (let at = 0; at < size; at++) found[k] |= bytes.charCodeAt(size * k + at) << (8 * at);
+    }
+    return found;
   }
 
   // ---- addresses of pictures ----
 
-  const thumbnail = (i) => `${data.thumbnails}/${images.thumbnail[i].slice(0, 2)}/${images.thumbnail[i]}.jpg`;
+  function thumbnail(i) {
+    const file = images.thumbnail[i] ?? images.id[i];
+    return `${data.thumbnails}/${file.slice(0, 2)}/${file}.jpg`;
+  }
 
   /** Possible addresses of the original, the most likely first. */
   function originals(i) {
@@ -50,13 +58,13 @@
   // ---- selected images ----
 
   const store = stored(`imagestrata:gallery:${data.key}`, []);
-  const position = new Map(images.id.map((id, i) => [id, i]));
   let ticked = new Set();
   let map = null; // the canvas, once it was looked at
 
   function readTicks() {
-    ticked = new Set(store.read().map((id) => position.get(id)).filter((i) => i !== undefined));
-    showTicks(everything);
+    const stored = new Set(store.read());
+    ticked = new Set(stored.size ? everything.filter((i) => stored.has(images.id[i])) : []);
+    showTicks();
   }
 
   function tick(indices, on) {
@@ -65,11 +73,12 @@
     showTicks(indices);
   }
 
-  function showTicks(indices) {
-    const changed = new Set(indices);
+  /** Show which images are ticked: of all tiles, or of those whose images have changed. */
+  function showTicks(indices = null) {
+    const changed = indices && new Set(indices);
     for (const tile of document.querySelectorAll(".tile")) {
       const i = Number(tile.dataset.image);
-      if (!changed.has(i)) continue;
+      if (changed && !changed.has(i)) continue;
       tile.classList.toggle("on", ticked.has(i));
       tile.querySelector("input").checked = ticked.has(i);
     }
@@ -223,9 +232,9 @@
     const element = el("div", { class: "grid" });
     let width = 0;
     element.context = context;
-    element.lay = () => {
-      if (!element.clientWidth || element.clientWidth === width) return;
-      width = element.clientWidth;
+    element.lay = (wide) => {
+      if (!wide || wide === width) return;
+      width = wide;
       const all = rows(list, width, size);
       element.replaceChildren();
       for (let at = 0; at < all.length; at += ROWS_PER_BLOCK) element.append(block(all.slice(at, at + ROWS_PER_BLOCK)));
@@ -255,7 +264,12 @@
     return element;
   }
 
-  const layAll = () => main.querySelectorAll("[data-view]:not([hidden]) .grid").forEach((g) => g.lay());
+  /** Fill all grids of the view. Their widths are read before any changes: one layout, not one each. */
+  function layAll() {
+    const grids = [...main.querySelectorAll("[data-view]:not([hidden]) .grid")];
+    const widths = grids.map((one) => one.clientWidth);
+    grids.forEach((one, at) => one.lay(widths[at]));
+  }
   new ResizeObserver(() => requestAnimationFrame(layAll)).observe(main);
   addEventListener("beforeprint", () => {
     main.querySelectorAll("[data-view]:not([hidden]) .block").forEach((block) => block.build?.());
@@ -519,7 +533,7 @@
     }
     kept.get(wanted).hidden = false;
     layAll();
-    showTicks(everything);
+    showTicks();
     route = wanted;
     showTimeline();
     for (const link of byId("nav").children) {
@@ -554,8 +568,8 @@
   let nearest = null;
 
   function neighbors(i) {
-    const { each, packed } = data.neighbours;
-    nearest ??= numbers16(packed);
+    const { each, bytes, packed } = data.neighbours;
+    nearest ??= numbers(packed, bytes);
     return Array.from(nearest.subarray(i * each, (i + 1) * each));
   }
 
@@ -664,7 +678,7 @@
   }
 
   const editList = kit.editList({
-    model, sentence, position,
+    model, sentence,
     pictures: minis,
     onUndo: undo,
     onRemove(at) {
@@ -690,7 +704,7 @@
     if (route !== "clusters") redraw();
     else showTimeline();
     layAll();
-    showTicks(everything);
+    showTicks();
     showChosen();
     if (viewer.open) show(shown.list, shown.at);
     focus();
@@ -1055,7 +1069,7 @@
 
   /** Pairs of numbers as x and y. */
   function unpacked(text) {
-    const pairs = numbers16(text);
+    const pairs = numbers(text);
     return { x: pairs.filter((_, at) => at % 2 === 0), y: pairs.filter((_, at) => at % 2 === 1) };
   }
 

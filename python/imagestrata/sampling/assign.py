@@ -228,7 +228,8 @@ def read_packets(folder: Path) -> pd.DataFrame:
     """Read the packets of a run folder."""
     names = ("packet_id", "group", "image_id", "path")
     try:
-        stored = read_typed(folder / "packets.csv", names, texts=names, ours=True)
+        texts = (*names, "cluster_name")
+        stored = read_typed(folder / "packets.csv", names, texts=texts, ours=True)
         check_packets(stored)
     except ValueError as error:
         raise damaged(folder / "packets.csv", error) from None
