@@ -28,10 +28,11 @@ ROOT = Path(__file__).resolve().parents[1]
 class Table:
     """A row for each test that struck a step, written as soon as it has ended."""
 
-    def __init__(self, name: str, moments: int) -> None:
+    def __init__(self, name: str, notes: list[str], title: str) -> None:
         stored = RESULTS / f"{name}.json"
-        self.rows = json.loads(stored.read_text())["rows"] if stored.exists() else []
-        self._name, self._moments = name, moments
+        rows = json.loads(stored.read_text())["rows"] if stored.exists() else []
+        self.rows = [row for row in rows if "step" in row]
+        self._name, self._notes, self._title = name, notes, title
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when != "call" and report.passed:
@@ -52,13 +53,8 @@ class Table:
         }
         others = [one for one in self.rows if (one["test"], one["step"]) != (what, step)]
         self.rows = sorted([*others, row], key=lambda one: one["test"])
-        notes = [
-            f"Killed at {self._moments} moments of each step, or at all if a step has fewer. A "
-            "moment is a change that it makes to its folder: a file opened to write, renamed, "
-            "removed or made.",
-            f"{sum(one['seconds'] for one in self.rows):,} s in all.",
-        ]
-        write_result(self._name, self.rows, notes=notes, title="Faults")
+        seconds = f"{sum(one['seconds'] for one in self.rows):,} s in all."
+        write_result(self._name, self.rows, notes=[*self._notes, seconds], title=self._title)
 
 
 def main() -> None:
@@ -69,7 +65,12 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["IMAGESTRATA_MOMENTS"] = str(arguments.moments)
     os.chdir(ROOT)
-    table = Table(arguments.name, arguments.moments)
+    notes = [
+        f"Killed at {arguments.moments} moments of each step, or at all if a step has fewer. A "
+        "moment is a change that it makes to its folder: a file opened to write, renamed, removed "
+        "or made.",
+    ]
+    table = Table(arguments.name, notes, title="Faults")
     words = ["-q", "-p", "no:cacheprovider", "tests/python/test_faults.py", "-k", arguments.tests]
     sys.exit(pytest.main(words, plugins=[table]))
 

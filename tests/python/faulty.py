@@ -47,6 +47,7 @@ _IMPORTED = [
     "sklearn.cluster",
     "PIL.Image",
     "jinja2",
+    "pyarrow.dataset",
     "torch",
     "torchvision",
     "boto3",
