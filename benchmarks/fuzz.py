@@ -18,7 +18,7 @@ from machine import sized, write_result
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from fuzz import HANG, MEMORY, fuzz, originals
+from fuzz import HANG, MEMORY, TWICE, fuzz, originals
 
 
 def main() -> None:
@@ -41,6 +41,10 @@ def main() -> None:
         f"A hang is {HANG} s of computing. Most memory beyond that of the process at its start: "
         f"{found.memory / 2**20:,.0f} MiB (mutation {found.hungriest}); the bound is "
         f"{MEMORY / 2**20:,.0f} MiB, 13 bytes for each pixel of the largest picture.",
+        "Read of each format: "
+        + ", ".join(f"{name} {found.read[name]:,} of {n:,}" for name, n in found.formats.items())
+        + ".",
+        f"Every {TWICE}th mutation that is read is read twice, and must be the same picture.",
         *(f"Mutation {number}: {what}" for number, what in found.wrong[:20]),
     ]
     write_result("fuzz", rows, notes=notes, title="Mutated images")

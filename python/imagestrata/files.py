@@ -143,7 +143,8 @@ def atomic(path: Path, *, durable: bool = True) -> Iterator[Path]:
     except OSError as error:
         raise write_error(path, error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is left is removed by the next call
+            temporary.unlink(missing_ok=True)
 
 
 def rename(path: Path, target: Path) -> None:

@@ -38,6 +38,9 @@ HANG = 10
 #: it was stored (4 bytes a pixel), in RGB (Pillow takes 4), turned upright (4), and strips.
 MEMORY = 13 * MAX_PIXELS
 
+#: Every so many-th picture is read twice: what was never set in memory would differ.
+TWICE = 10
+
 #: The process may take no more, whatever happens: the machine is not only ours.
 _LIMIT = 8 << 30
 
@@ -189,6 +192,9 @@ class Found:
 
     #: How many were read, and how many were not, for which reason.
     outcomes: Counter[str] = field(default_factory=Counter)
+    #: How many pictures of each format were mutated, and how many of these were read.
+    formats: Counter[str] = field(default_factory=Counter)
+    read: Counter[str] = field(default_factory=Counter)
     #: Mutations with which something went wrong, and what.
     wrong: list[tuple[int, str]] = field(default_factory=list)
     #: Most memory that a process took beyond what it had at first, in bytes.
@@ -210,6 +216,8 @@ def fuzz(n: int, seed: int, per_process: int = 5000) -> Found:
             if done.returncode == 0:
                 told = json.loads(done.stdout)
                 found.outcomes.update(told["outcomes"])
+                found.formats.update(told["formats"])
+                found.read.update(told["read"])
                 found.wrong += [(number, what) for number, what in told["wrong"]]
                 if told["memory"] > found.memory:
                     found.memory, found.hungriest = told["memory"], told["hungriest"]
@@ -227,6 +235,8 @@ def _decode(start: int, stop: int, seed: int, progress: Path) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_AS, (_LIMIT, _LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     outcomes: Counter[str] = Counter()
+    formats: Counter[str] = Counter()
+    read: Counter[str] = Counter()
     wrong = []
     originals()
     open_image(originals()["jpeg"])
@@ -237,13 +247,18 @@ def _decode(start: int, stop: int, seed: int, progress: Path) -> dict[str, Any]:
             file.seek(0)
             file.write(f"{number:012d}")
             file.flush()
-            _, data = mutation(number, seed)
+            name, data = mutation(number, seed)
+            formats[name.split()[0]] += 1
             # Without a handler the signal ends the process, even inside of a C library.
             signal.setitimer(signal.ITIMER_PROF, HANG)
             try:
                 image = open_image(data, **_options(number))
                 assert image.mode == "RGB" and min(image.size) > 0
+                if number % TWICE == 0:
+                    again = open_image(data, **_options(number))
+                    assert again.tobytes() == image.tobytes(), "another picture the second time"
                 outcomes["read"] += 1
+                read[name.split()[0]] += 1
             except UnreadableImage as error:
                 outcomes[str(error.reason)] += 1
             except BaseException as error:
@@ -252,7 +267,8 @@ def _decode(start: int, stop: int, seed: int, progress: Path) -> dict[str, Any]:
             if _peak() > peak:
                 peak, hungriest = _peak(), number
     memory = peak - before
-    return {"outcomes": outcomes, "wrong": wrong, "memory": memory, "hungriest": hungriest}
+    counted = {"outcomes": outcomes, "formats": formats, "read": read}
+    return {**counted, "wrong": wrong, "memory": memory, "hungriest": hungriest}
 
 
 def _options(number: int) -> dict[str, Any]:

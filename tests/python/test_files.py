@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,6 +36,19 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
         write_text(path, "new")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_an_error_while_clearing_up_is_no_error(tmp_path, monkeypatch):
+    """A file that is written is written, even if the disk fails to remove a temporary one."""
+
+    def failing(path, missing_ok=False):
+        del missing_ok
+        if path.name.endswith(".tmp") and (tmp_path / "a.txt").exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr(Path, "unlink", failing)
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
 
 
 def test_a_real_limit_on_file_size_is_reported_and_leaves_nothing(tmp_path):
