@@ -35,6 +35,7 @@ from ..files import (
     file_hash,
     make_folder,
     rename,
+    write_error,
     write_json,
     write_table,
     write_text,
@@ -721,7 +722,10 @@ def _write_copies(
             found = small_file(small_folder(home, HEIGHT), image_id)
             if found.is_file():
                 ensure_folder(target.parent)
-                shutil.copyfile(found, target)
+                try:
+                    shutil.copyfile(found, target)
+                except OSError as error:
+                    raise write_error(target, error) from None
     made = make_thumbnails(images, made_in, longer_side(HEIGHT), progress)
     lost = [one.reason for one in made if isinstance(one, Failed)]
     for image_id, one in zip(images["image_id"], made, strict=True):
