@@ -148,9 +148,10 @@ class Clustering(Shown):
         labels : array-like of shape (n_images,), Series, dict, or DataFrame
             The cluster of each image: whole numbers or names; -1, NaN, None and blank
             cells are the residual. 0 is a cluster, as in scikit-learn; R's packages dbscan and
-            mclust mark the residual by it: replace it by -1 there. A table has a column ``label`` or ``cluster``, and
-            ``image_id``, ``path`` or ``file``. A dictionary names images by its keys. A
-            Series is matched by its index if the index is text or holds exactly the ids.
+            mclust mark the residual by it: replace it by -1 there. A table has a column
+            ``label`` or ``cluster``, and ``image_id``, ``path`` or ``file``. A dictionary names
+            images by its keys. A Series is matched by its index if the index is text or holds
+            exactly the ids.
             Other labels are in the order of the embeddings.
         normalize : {"l2"}, optional
             Scale vectors to length one first.
