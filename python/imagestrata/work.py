@@ -266,8 +266,8 @@ def cut(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
 
 
 def counted(reasons: Iterable[str]) -> str:
-    """How often each reason occurs, as text: "3 file not found, 1 empty file"."""
-    return ", ".join(f"{n} {reason}" for reason, n in Counter(reasons).most_common())
+    """How often each reason occurs, as text: "file not found (3), empty file (1)"."""
+    return ", ".join(f"{reason} ({n})" for reason, n in Counter(reasons).most_common())
 
 
 def warn_of(reasons: Sequence[str], n: int, what: str, more: str = "") -> None:

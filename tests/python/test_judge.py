@@ -161,7 +161,7 @@ def test_refusals_are_missing(server: Server, pairs: pd.DataFrame, tmp_path: Pat
 
 def test_an_interrupted_call_continues(server: Server, pairs: pd.DataFrame, tmp_path: Path) -> None:
     server.answer = lambda number, request: SAME if number <= 3 else 503
-    with pytest.warns(ImagestrataWarning, match=r"5 of 8 pairs have no answer yet \(5 HTTP 503"):
+    with pytest.warns(ImagestrataWarning, match=r"5 of 8 pairs have no answer yet: HTTP 503"):
         judged = judge(pairs, server, tmp_path / "run", {"retries": 0})
     assert judged["judgement"].notna().sum() == 3
     assert judged["reason"].fillna("").str.startswith("HTTP 503").sum() == 5
@@ -181,7 +181,7 @@ def test_the_budget_is_kept(server: Server, pairs: pd.DataFrame, tmp_path: Path)
     most = (TOKENS_IN + len(REMINDER)) / 1e6 + 60 * PRICE[1] / 1e6
     budget, few = 3 * ONE_ANSWER + most, {"tokens_per_image": 10}
     with pytest.warns(
-        ImagestrataWarning, match=r"of 8 pairs have no answer yet \(4 budget reached"
+        ImagestrataWarning, match=r"of 8 pairs have no answer yet: budget reached \(4\)"
     ):
         judged = judge(pairs, server, tmp_path / "run", few, budget=budget)
     assert len(server.requests) == 4

@@ -243,7 +243,7 @@ def test_nothing_is_paid_twice(server, pictures, run):
 
 
 def test_the_budget_is_hard(server, pictures, run):
-    with pytest.warns(UserWarning, match=r"1 of 3 images have no answer yet \(1 budget reached"):
+    with pytest.warns(UserWarning, match=r"1 of 3 images have no answer yet: budget reached \(1\)"):
         tags = tag(pictures, server, run, budget=2 * PRICE)
     assert len(server.requests) == 2
     assert tags["reason"].dropna().tolist() == ["budget reached"]
@@ -493,7 +493,7 @@ def test_unreadable_pictures_cost_nothing(server, pictures, run):
 
     images = scan_images(pictures, progress=False)
     Path(images["path"].iloc[1]).unlink()
-    with pytest.warns(UserWarning, match=r"1 of 3 .*1 file not found"):
+    with pytest.warns(UserWarning, match=r"1 of 3 .*file not found \(1\)"):
         tags = tag(images, server, run, n_tags=1)
     assert tags["reason"].dropna().tolist() == ["file not found"]
     assert len(server.requests) == 2

@@ -203,7 +203,7 @@ def only_broken(folder: Path) -> None:
     [
         (lambda folder: None, ["no files"]),
         (no_images, ["no images among 1 file in", "1 .txt"]),
-        (only_broken, ["none of 2 files", "1 empty file", "1 "]),
+        (only_broken, ["none of 2 files", "empty file (1)", "(1)"]),
     ],
     ids=["empty folder", "no images", "all rejected"],
 )

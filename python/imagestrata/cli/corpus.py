@@ -10,6 +10,7 @@ import typer
 import imagestrata
 
 from ..errors import plural
+from ..work import counted
 from .options import Folder, Out, Pictures, RunFolder, Settings
 from .output import Said
 from .run_folder import pictures, scanned
@@ -69,7 +70,7 @@ def extract_frames(
     }
     line = f"{plural(summary['n_frames'], 'frame')} of {plural(summary['n_videos'], 'video')}"
     if len(reasons):
-        line += f" ({', '.join(f'{n} {reason}' for reason, n in summary['not_used'].items())})"
+        line += f"; {counted(reasons)}"
     return summary, f"{line}: {summary['table']}"
 
 

@@ -318,10 +318,11 @@ def _no_files(given: list[Any], ignored: Counter[str], kind: Kind) -> Imagestrat
     if not ignored:
         return ImagestrataError(f"There are no files in {where}.", "Check the folder's name.")
     kinds = ", ".join(f"{n} {kind}" for kind, n in ignored.most_common(8))
-    more = len(ignored) - 8
+    n_more = max(0, len(ignored) - 8)
+    more = f" and {plural(n_more, 'other kind')}" if n_more else ""
     return ImagestrataError(
         f"There are no {kind.nouns} among {plural(ignored.total(), 'file')} in {where}: "
-        f"{kinds}{f' and {more} other kinds' if more > 0 else ''}.",
+        f"{kinds}{more}.",
         f"{kind.nouns.capitalize()} are recognised by their content. Give the folder that contains "
         "them.",
     )

@@ -544,7 +544,7 @@ def _check_usable(frame: pd.DataFrame) -> None:
         return
     raise ImagestrataError(
         f"None of {plural(len(frame), 'file')} is an image that can be used: "
-        f"{counted(frame['reason'])} (the first is {quote(frame['path'].iloc[0])}).",
+        f"{counted(frame['reason'])}. The first is {quote(frame['path'].iloc[0])}.",
         f"Check the folder, and the arguments {arg('min_bytes')} and {arg('min_side')}.",
     )
 

@@ -60,7 +60,7 @@ def read_eyes(images: pd.DataFrame, progress: Progress, engine: Any) -> list[int
     lost = [one.reason for one in made if isinstance(one, Failed)]
     if lost:
         warn(
-            f"{len(lost)} of {plural(len(made), 'image')} could not be read ({counted(lost)}). "
+            f"{len(lost)} of {plural(len(made), 'image')} could not be read: {counted(lost)}. "
             "Copies among these are recognised only if their bytes are equal."
         )
     return [None if isinstance(one, Failed) else one for one in made]

@@ -126,8 +126,8 @@ def ask_all(
                 )
     if failed:
         warn(
-            f"{len(failed)} of {plural(n_items, unit)} have no answer yet "
-            f"({counted(map(kind_of_reason, failed.values()))}); {SAME_CALL} asks for them again."
+            f"{len(failed)} of {plural(n_items, unit)} have no answer yet: "
+            f"{counted(map(kind_of_reason, failed.values()))}; {SAME_CALL} asks for them again."
         )
     return failed
 
