@@ -17,6 +17,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sys
@@ -27,6 +28,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from imagestrata.files import is_half_written
 
 #: Imported once for all commands.
 _IMPORTED = [
@@ -303,13 +306,16 @@ def content(folder: Path) -> dict[str, Any]:
     """What a run folder holds, without what may differ.
 
     That is: times of the clock, the lock, the order in which several threads stored their
-    answers, and the folder's own name in that of each crop.
+    answers, the folder's own name in that of each crop, and the process and content of files that
+    are half written.
     """
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_dir():
             found[name] = "folder"
+        elif is_half_written(path):
+            found[re.sub(r"\d+\.tmp$", "tmp", name)] = "half written"
         elif path.name == "run.json":
             run = json.loads(path.read_text())
             for step in run["steps"].values():
