@@ -369,8 +369,8 @@ def propose_pairs(
     others = _Judged.of(clustering, tree, waiting, same_from)
     known = data.node >= 0
     belief = believe(tree, data.node[known], data.same[known], error_rate)
-    node = np.concatenate([data.node[known], others.node[others.node >= 0]])
-    left = tree.sides.prod(axis=1) - np.bincount(node, minlength=len(tree.size))
+    nodes = np.concatenate([data.node[known], others.node[others.node >= 0]])
+    left = tree.sides.prod(axis=1) - np.bincount(nodes, minlength=len(tree.size))
     wanted = proposed(tree, belief, n, left)
     rng = np.random.default_rng([seed, 8, len(table)])
     a, b = np.concatenate([data.a, others.a]), np.concatenate([data.b, others.b])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def _is_partial(form: Form) -> bool:
     return "questions" in form.tasks
 
 
-def _asked(form: Form, task: dict[str, Any]) -> dict[str, Any]:
+def _asked(form: Form, task: Mapping[Hashable, Any]) -> dict[str, Any]:
     """The text and the answers of each question of a task; empty for a question it lacks."""
     if not _is_partial(form):
         return {}
