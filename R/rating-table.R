@@ -417,7 +417,7 @@ print.imagestrata_paper_table <- function(x, ...) {
 }
 
 #' @exportS3Method knitr::knit_print
-knit_print.imagestrata_paper_table <- function(x, ...) { # nolint: object_name_linter.
+knit_print.imagestrata_paper_table <- function(x, ...) { # nolint: object_name_linter, object_length_linter.
   knitr::asis_output(render_table(x, if (knitr::is_latex_output()) "latex" else "markdown"))
 }
 

@@ -46,12 +46,7 @@ topic_table <- function(x, name, made_by, needs = NULL, call = rlang::caller_env
 check_topic_table <- function(x, name, made_by, needs, call) {
   needs <- c(if (!"theme" %in% names(x)) "cluster", needs, "estimate", "conf.low", "conf.high")
   lacks <- if (is.data.frame(x)) setdiff(needs, names(x))
-  other <- setdiff(names(x), needs)
-  drawn_by <- if ("share_other" %in% other) {
-    "plot_topic_odds"
-  } else if ("contrast" %in% other) {
-    "plot_topic_gaps"
-  }
+  drawn_by <- if (is.data.frame(x)) differences_drawn_by(setdiff(names(x), needs))
   if (!is.data.frame(x) || length(lacks) > 0 || !is.null(drawn_by)) {
     abort_imagestrata(
       "{.arg {name}} must be the result of {.fn {made_by}}, not {seen_product(x)}.",
@@ -73,6 +68,15 @@ check_topic_table <- function(x, name, made_by, needs, call) {
       hint = "Filter {.field unit} to one of them.",
       call = call
     )
+  }
+}
+
+# The plot of a table of differences between groups, which its columns show.
+differences_drawn_by <- function(columns) {
+  if ("share_other" %in% columns) {
+    "plot_topic_odds"
+  } else if ("contrast" %in% columns) {
+    "plot_topic_gaps"
   }
 }
 

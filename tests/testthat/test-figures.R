@@ -194,8 +194,9 @@ test_that("captions count what points rest on", {
   expect_equal(range_of_counts(c(2641, NA, 12697), "rating"), "2,641 to 12,697 ratings")
   expect_equal(range_of_counts(c(1, 1), "author"), "1 author")
   expect_null(range_of_counts(NULL, "post"))
-  one_line <- \(plot) gsub("\n", " ", plot$labels$caption)
-  expect_match(one_line(plot_rating_means(few_means())), "Each point rests on .* ratings by .* resp")
-  expect_match(one_line(plot_rating_gaps(few_gaps())), "Each point rests on .* ratings by .* resp")
-  expect_match(one_line(plot_prevalence(toy_shares())), "Each point rests on .* posts by .* authors")
+  expect_caption <- \(plot, words) expect_match(gsub("\n", " ", plot$labels$caption), words)
+  by_respondents <- "Each point rests on .* ratings by .* respondents"
+  expect_caption(plot_rating_means(few_means()), by_respondents)
+  expect_caption(plot_rating_gaps(few_gaps()), by_respondents)
+  expect_caption(plot_prevalence(toy_shares()), "Each point rests on .* posts by .* authors")
 })

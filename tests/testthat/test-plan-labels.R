@@ -1,6 +1,6 @@
 test_that("a plan by hand", {
   # Two clusters of 100 and 300 images, four labels of each: variances 1 / 3 and 0. That of all is
-  # (100 * 1 / 3 + 300 * 0) / 400 = 1 / 12.
+  # their mean with weights 100 and 300: 1 / 12.
   sample <- data.frame(
     image_id = letters[1:8], cluster = rep(1:2, each = 4), N_h = rep(c(100, 300), each = 4), n_h = 4
   )

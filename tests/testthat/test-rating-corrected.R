@@ -359,5 +359,5 @@ test_that("figures show corrected rows", {
     sort(ggplot2::layer_data(sample, 1)$x), sort(means$estimate[means$method == "sample"])
   )
   heading <- format(means)[[1]]
-  expect_match(heading, "corrected by predictions")
+  expect_match(gsub("\\s+#?\\s*", " ", heading), "corrected by predictions")
 })
