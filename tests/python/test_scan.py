@@ -306,7 +306,7 @@ def test_other_things_that_cannot_be_scanned(tmp_path):
     assert "is a file" in message(empty / "a.csv")
     bad = {name: data for name, (data, _) in images.bad_files().items()}
     images.write_files(tmp_path / "bad", bad)
-    assert "None of 11 files is an image that can be used: 3 " in message(tmp_path / "bad")
+    assert "None of 11 files is an image that can be used: " in message(tmp_path / "bad")
     assert "not an image (2)" in message(tmp_path / "bad", out=tmp_path / "run")
     assert "no permission" not in message(tmp_path / "bad")
     pictures = images.write_pictures(tmp_path / "pictures", 2)

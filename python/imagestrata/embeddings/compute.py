@@ -224,7 +224,7 @@ class VectorTaker:
 def _all_failed(files: Sequence[File], reasons: Sequence[str | None]) -> ImagestrataError:
     return ImagestrataError(
         f"None of {plural(len(files), 'image')} could be read: "
-        f"{counted(map(str, reasons))} (the first is {quote(files[0][1])}).",
+        f"{counted(map(str, reasons))}. The first is {quote(files[0][1])}.",
         f"If their folder is missing, restore it and run {SAME_CALL} again: finished parts are "
         "kept. If you changed the images on purpose, scan them again.",
     )
