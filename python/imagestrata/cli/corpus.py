@@ -10,7 +10,6 @@ import typer
 import imagestrata
 
 from ..errors import plural
-from ..work import counted
 from .options import Folder, Out, Pictures, RunFolder, Settings
 from .output import Said
 from .run_folder import pictures, scanned
@@ -58,6 +57,8 @@ def extract_frames(
     folder: Folder = None,
 ) -> Said:
     """Write frames of videos as images, and frames.csv, which `run` and `scan` take."""
+    from ..work import counted
+
     frames = imagestrata.extract_frames(
         pictures(videos, folder), **settings("extract_frames", out=out)
     )
