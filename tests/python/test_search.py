@@ -206,7 +206,7 @@ class TestLike:
         picture(1, (6, 6)).save(tmp_path / "small.png")
         for like, said in (
             ("nowhere.jpg", "'nowhere.jpg' in `like` is neither a file nor one of the 24 images"),
-            (tmp_path / "note.txt", "not an image (1)"),
+            (tmp_path / "note.txt", "not an image \\(1\\)"),
             ([tmp_path / "small.png", picture(1)], "cannot be used: below min_side"),
             ([], "contains no picture"),
             (["03.png", 3], "must be the path of a picture.*number 2 is an int"),

@@ -262,8 +262,8 @@ def test_blocks_of_one_size() -> None:
 
 
 def test_reasons_are_counted_and_told() -> None:
-    assert counted(["a", "b", "b"]) == "2 b, 1 a"
-    with pytest.warns(UserWarning, match=r"^2 of 9 images could not be read: 2 odd\.$"):
+    assert counted(["a", "b", "b"]) == "b (2), a (1)"
+    with pytest.warns(UserWarning, match=r"^2 of 9 images could not be read: odd \(2\)\.$"):
         warn_of(["odd", "odd"], 9, "read")
     warn_of([], 9, "read")
 
