@@ -75,28 +75,48 @@ def test_texts_are_of_all_kinds():
 # ---- files and folders ----
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def takes(path: Path, data: bytes | None = None) -> bool:
+    """Make a file, or without data a folder, if the system takes its name: Linux takes all."""
+    try:
+        if data is None:
+            path.mkdir(parents=True)
+        else:
+            path.write_bytes(data)
+        if path in path.parent.iterdir():
+            return True
+        path.unlink()  # Windows stores some names as others
+    except (OSError, ValueError):
+        pass
+    assert sys.platform != "linux", path
+    return False
+
+
 def test_hostile_names_come_through_whole(tmp_path):
     """Through scan, vectors, clusters, sample, gallery, and every kind of table."""
-    folders = [tmp_path / "images\n=1" / os.fsdecode(name) for name in hostile_names(20, seed=2)]
-    for folder in folders:
-        folder.mkdir(parents=True)
-    files = []
+    corpus = tmp_path / "images"
+    folders = [corpus / "\n=1" / os.fsdecode(name) for name in hostile_names(20, seed=2)]
+    folders = [folder for folder in folders if takes(folder)] or [corpus]
+    corpus.mkdir(exist_ok=True)
+    files, broken = [], 0
     for number, name in enumerate([*hostile_names(NAMES), *broken_names()]):
         # Longer paths than the system takes are no matter of names.
-        folder = folders[number % 20]
-        path = os.fsencode(folder) + b"/" + name
-        Path(os.fsdecode(path)).write_bytes(encode(picture(number, (24, 24))))
-        files.append(os.fsdecode(path))
+        folder = folders[number % len(folders)]
+        path = os.fsdecode(os.fsencode(folder) + os.fsencode(os.sep) + name)
+        if takes(Path(path), encode(picture(number, (24, 24)))):
+            if number < NAMES:
+                files.append(path)
+            else:
+                broken += 1
     out = tmp_path / os.fsdecode(hostile_names(1, seed=3)[0])
-    images = scan_images(tmp_path / "images\n=1", out=out, progress=False)
-    assert images["reason"].value_counts().to_dict() == {Reason.BAD_NAME: 6}
-    assert (images["status"] == "ok").sum() == NAMES
+    out = out if takes(out) else tmp_path / "run"
+    images = scan_images(corpus, out=out, progress=False)
+    assert (images["reason"] == Reason.BAD_NAME).sum() == images["reason"].notna().sum() == broken
+    assert (images["status"] == "ok").sum() == len(files)
     embeddings = embed_images(images, "hog", out=out, progress=False)
     clustering = cluster_images(embeddings, method="kmeans", n_clusters=5, out=out, progress=False)
-    sample = sample_images(clustering, budget=min(60, NAMES), out=out)
+    sample = sample_images(clustering, budget=min(60, len(files)), out=out)
     page = image_gallery(clustering, out, sample=sample, progress=False)
-    expected = set(files[:NAMES])
+    expected = set(files)
     for table in (
         images[images["status"] == "ok"],
         pd.read_parquet(out / "images.parquet").query("status == 'ok'"),
