@@ -126,8 +126,8 @@ def scan_lines(images: pd.DataFrame) -> list[str]:
     if found["n_duplicates"]:
         line += f", {plural(found['n_duplicates'], 'copy', 'copies')}"
     if found["n_rejected"]:
-        reasons = ", ".join(f"{n} {reason}" for reason, n in found["rejected"].items())
-        line += f", {found['n_rejected']} rejected ({reasons})"
+        reasons = ", ".join(f"{reason} ({n})" for reason, n in found["rejected"].items())
+        line += f", {found['n_rejected']} rejected: {reasons}"
     if found["n_gone"]:
         line += f"; {plural(found['n_gone'], 'file is', 'files are')} gone"
     return [line]
