@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import photographs, sized, write_result
+from machine import DATA, photographs, sized, write_result
 from PIL import Image
 
 from imagestrata import (
@@ -48,7 +48,6 @@ from imagestrata import (
     score_clustering,
 )
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LARGE, SMALL = 50, 10
 MEASURES = {
     "bcubed_precision": "B-cubed precision",

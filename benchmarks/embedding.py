@@ -28,8 +28,8 @@ import timm
 import timm.data
 import torch
 import torchvision
+from machine import DATA, sized, write_result
 from machine import photographs as unpack_photographs
-from machine import sized, write_result
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.cluster import KMeans
@@ -45,7 +45,6 @@ from imagestrata.encoders.cnn import cut
 from imagestrata.encoders.registry import make_encoder
 from imagestrata.engine import open_engine
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL_WEIGHTS = {"mobilenet_v2": DATA / "mobilenet_v2_imagenet.pth"}
 PHOTOGRAPHS = DATA / "caltech101-unbalanced.tar"
 LITE = "efficientnet_lite0"

@@ -25,8 +25,6 @@ from PIL import Image
 from imagestrata import crop_faces, draw_demo_corpus, scan_images
 from imagestrata.finetune.scores import wilson
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
 #: Changes to photographs of a person, whose faces are some 120 pixels wide.
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "half as large": lambda picture: picture.reduce(2),

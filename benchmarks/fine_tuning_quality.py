@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from machine import photographs, sized, write_result
+from machine import DATA, photographs, sized, write_result
 
 from imagestrata import cluster_images, embed_images, fine_tune, scan_images, score_clustering
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 WEIGHTS = DATA / "mobilenet_v2_imagenet.pth"
 SIX = ("car_side", "bonsai", "ketch", "Leopards", "chandelier", "hawksbill")
 TWELVE = (*SIX, "grand_piano", "umbrella", "schooner", "wheelchair", "brain", "nautilus")

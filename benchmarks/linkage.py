@@ -16,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from machine import photographs, write_result
+from machine import DATA, photographs, write_result
 from sklearn.neighbors import KNeighborsClassifier
 
 from imagestrata import embed_images, scan_images
 from imagestrata.share.bundle import linked_share, protected_matrix
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LEVELS = [(None, None), (0.1, None), (0.5, None), (1.0, None), (2.0, None), (5.0, None)]
 LEVELS += [(10.0, None), (None, 64), (1.0, 64), (5.0, 64)]
 DRAWS = 3

@@ -23,7 +23,7 @@ from imagestrata.provenance import versions
 ROOT = Path(__file__).parents[1]
 
 #: "smoke" only shows that a script runs, in seconds; "standard" is that of ``make bench``, which
-#: takes two idle cores 100 minutes; "full" is for those who have a night.
+#: takes two idle cores 75 minutes; "full" is for those who have a night.
 SIZES = ("smoke", "standard", "full")
 SIZE = os.environ.get("IMAGESTRATA_SIZE", "standard")
 

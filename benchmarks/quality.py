@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from machine import photographs, sized, write_result
+from machine import DATA, photographs, sized, write_result
 from sklearn.metrics import adjusted_rand_score
 
 from imagestrata import Embeddings, cluster_images, embed_images, score_clustering
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 ENCODERS = ("efficientnet_lite0", "mobilenet_v2", "hog", "bovw")
 SINGLE = (10, 20, 30, 55, 100, 150, 300)
 MEASURES = {

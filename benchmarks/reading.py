@@ -30,7 +30,6 @@ from imagestrata.finetune.scores import wilson
 from imagestrata.text import rapidocr
 from imagestrata.text.words import NO_TEXT
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 FACES = ("DejaVuSans-Bold", "DejaVuSans", "DejaVuSerif-Bold", "DejaVuSerif", "DejaVuSansMono")
 WORDS = """

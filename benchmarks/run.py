@@ -1,10 +1,11 @@
-"""Runs all benchmarks, one after the other, and says how long each took: ``make bench``.
+"""Runs all benchmarks and says how long each took: ``make bench``.
 
     python benchmarks/run.py [--size smoke] [--only clustering.py coverage.R] [--anew]
 
-A script that fails is named at the end, and the others run. What is done on this commit is not
-repeated, so that a run which was stopped goes on, unless the code differs from the commit or
-``--anew`` is given. The last lines of each script are in ``build/bench``.
+First come the simulations, one on each core; then the scripts that measure time or memory, one
+after the other. A script that fails is named at the end, and the others run. What is done on this
+commit is not repeated, so that a run which was stopped goes on, unless the code differs from the
+commit or ``--anew`` is given. What the scripts print is in ``build/bench``.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,8 @@ LONG = {
     "fine_tuning_defaults.py": "trains 176 networks",
     "fuzz.py": "decodes 100,000 damaged pictures",
 }
+#: What a script has that measures time or memory, which other work on the machine would change.
+CLOCK = re.compile(r"perf_counter|process_time|getrusage|system\.time|performance\.now")
 #: No benchmark takes as long, in seconds.
 LONGEST = {"smoke": 900, "standard": 3600, "full": 86_400}
 
@@ -61,11 +67,12 @@ def main() -> int:
     rows = {} if arguments.anew else done_before(machine.RESULTS / "bench.json")
     wanted = arguments.only or scripts()
     todo = [script for script in wanted if script not in rows]
-    for at, script in enumerate(todo, 1):
-        sys.stdout.write(f"[{at}/{len(todo)}] {script} ... ")
+    for at, row in enumerate(run_all(todo), 1):
+        rows[row["script"]] = row
+        sys.stdout.write(
+            f"[{at}/{len(todo)}] {row['script']}: {row['state']}, {row['seconds']} s\n"
+        )
         sys.stdout.flush()
-        rows[script] = run(script)
-        sys.stdout.write(f"{rows[script]['state']}, {rows[script]['seconds']} s\n")
         report([rows[name] for name in scripts("full") if name in rows])
     failed = [name for name in wanted if rows[name]["state"] != "done"]
     for name in failed:
@@ -82,8 +89,24 @@ def done_before(file: Path) -> dict[str, dict[str, Any]]:
     return {row["script"]: row for row in found["rows"] if same and row["state"] == "done"}
 
 
-def run(script: str) -> dict[str, Any]:
-    """Run one script in a process of its own."""
+def alone(script: str) -> bool:
+    """Whether nothing else may run at the same time."""
+    return CLOCK.search((HERE / script).read_text(encoding="utf-8")) is not None
+
+
+def run_all(todo: list[str]) -> Iterator[dict[str, Any]]:
+    """Rows of scripts as they end: simulations side by side, and then the others."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        simulations = [pool.submit(run, script, 1) for script in todo if not alone(script)]
+        yield from (one.result() for one in as_completed(simulations))
+        yield from (run(script) for script in todo if alone(script))
+    finally:  # also where somebody interrupts it
+        pool.shutdown(cancel_futures=True)
+
+
+def run(script: str, threads: int | None = None) -> dict[str, Any]:
+    """Run one script in a process of its own, with as many threads for arithmetic."""
     LOGS.mkdir(parents=True, exist_ok=True)
     python = str(machine.ROOT / "python")
     environment = os.environ | {
@@ -92,8 +115,9 @@ def run(script: str) -> dict[str, Any]:
         "PYTHONPATH": os.pathsep.join(filter(None, [python, os.environ.get("PYTHONPATH")])),
         "RETICULATE_PYTHON": sys.executable,
     }
+    environment |= {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     words = [sys.executable] if script.endswith(".py") else ["Rscript"]
-    start, before = time.perf_counter(), os.times()
+    start = time.perf_counter()
     with (LOGS / f"{script}.log").open("w", encoding="utf-8") as log:
         try:
             code: int | str = subprocess.run(
@@ -103,23 +127,24 @@ def run(script: str) -> dict[str, Any]:
         except (OSError, subprocess.TimeoutExpired) as error:
             code = type(error).__name__
             log.write(f"{error}\n")
+    seconds = round(time.perf_counter() - start)
     state = "done" if code == 0 else f"failed ({code})"
-    after = os.times()
-    spent = after.children_user + after.children_system
-    spent -= before.children_user + before.children_system
-    seconds = {"seconds": time.perf_counter() - start, "of processors": spent}
-    return {"script": script, **{name: round(one) for name, one in seconds.items()}, "state": state}
+    how = "alone" if threads is None else "side by side"
+    return {"script": script, "run": how, "seconds": seconds, "state": state}
 
 
 def report(rows: list[dict[str, Any]]) -> None:
     """Write what was run so far."""
     left_out = {"install_size.py": OTHERS["install_size.py"]}
     left_out |= LONG if machine.SIZE == "standard" else {}
-    total = sum(row["seconds"] for row in rows)
+    cores = os.cpu_count() or 1
+    total = sum(row["seconds"] / (1 if row["run"] == "alone" else cores) for row in rows)
     failed = sum(row["state"] != "done" for row in rows)
     notes = [
-        f"{len(rows)} of {len(scripts())} scripts, {failed} failed; {total / 60:.0f} minutes.",
-        "of processors: seconds of all processors together.",
+        f"{len(rows)} of {len(scripts())} scripts, {failed} failed; about {total / 60:.0f} "
+        "minutes.",
+        f"alone: scripts that measure time or memory; {cores} of the others run side by side, "
+        "with one thread each.",
         *(f"`{name}` is not run: it {why}." for name, why in left_out.items()),
     ]
     machine.write_result("bench", rows, notes=notes, title="One run of all benchmarks", shown=False)

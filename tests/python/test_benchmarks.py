@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,28 @@ def test_no_benchmark_is_forgotten(bench):
     for name in run.scripts("full"):
         text = (BENCHMARKS / name).read_text(encoding="utf-8")
         assert "write_result(" in text or "Table(" in text, name
+
+
+def test_what_has_a_clock_runs_alone_after_all_others(bench, monkeypatch):
+    _, run = bench
+    assert run.alone("startup.py")
+    assert run.alone("prevalence.R")
+    assert run.alone("gallery.py")
+    assert not run.alone("pairs.py")
+    ends = {}
+
+    def pretend(script, threads=None):
+        begun = time.monotonic()
+        time.sleep(0.02)
+        ends[script] = (begun, time.monotonic(), threads)
+        return {"script": script}
+
+    monkeypatch.setattr(run, "run", pretend)
+    found = list(run.run_all(["startup.py", "pairs.py", "prevalence.R", "quality.py"]))
+    assert [row["script"] for row in found][2:] == ["startup.py", "prevalence.R"]
+    assert [ends[name][2] for name in ("pairs.py", "quality.py")] == [1, 1]
+    assert ends["startup.py"][0] >= max(ends["pairs.py"][1], ends["quality.py"][1])
+    assert ends["prevalence.R"][0] >= ends["startup.py"][1]
 
 
 @pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
