@@ -10,7 +10,6 @@ the same command goes on, until it ends as if nothing had happened.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -20,16 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Table
-from machine import sized
+from campaign import campaign
+from machine import ROOT, sized
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
+sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from test_faults import ASKING, EXPORTS, STEPS, everything, states, world
 
 __all__ = ["states", "world"]  # fixtures
 
-ROOT = Path(__file__).resolve().parents[1]
 MOMENTS = int(os.environ.get("IMAGESTRATA_MOMENTS", "25"))
 #: Files take whole pages of memory.
 PAGE = 4096
@@ -93,21 +91,15 @@ def test_a_disk_that_fills_up(
         assert paid <= state.requests + n_full * ASKING.get(step, 0)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--moments", type=int, default=sized(2, 25))
-    parser.add_argument("--tests", default="", help="only those, as pytest -k takes them")
-    arguments = parser.parse_args()
-    os.environ["IMAGESTRATA_MOMENTS"] = str(arguments.moments)
-    os.chdir(ROOT)
-    notes = [
-        f"The disk grows by a part of what the step writes, at first meant for {arguments.moments} "
-        "parts, of at least one page of 4,096 bytes: a step that writes less fills fewer.",
-    ]
-    table = Table("full_disk", notes, title="A disk that fills up")
-    words = ["-q", "-p", "no:cacheprovider", __file__, "-k", arguments.tests]
-    sys.exit(pytest.main(words, plugins=[table]))
-
-
 if __name__ == "__main__":
-    main()
+    campaign(
+        "full_disk",
+        "A disk that fills up",
+        tests="benchmarks/full_disk.py",
+        sizes=("moments", sized(2, 25)),
+        notes=[
+            "The disk grows by a part of what the step writes, at first meant for {n} parts, of at "
+            "least one page of 4,096 bytes: a step that writes less fills fewer.",
+        ],
+        about=__doc__,
+    )

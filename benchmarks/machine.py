@@ -84,7 +84,8 @@ def write_result(
 
     ``simulations`` is their number for each row of intervals, whose error the notes then state.
     ``counts`` are others that docs refer to, such as ``coders=50``.
-    Cells that are texts of a number are numbers in JSON.
+    Cells that are texts of a number are numbers in JSON. Rows that were measured at different times
+    have a column "commit" each.
     """
     found = versions()
     packages = ", ".join(
@@ -96,13 +97,17 @@ def write_result(
     made = commit()
     parts = [f"# {title or name}", table(rows)]
     parts += ["\n".join(f"- {note}" for note in notes)] if notes else []
-    parts += [f"Measured on {machine}, commit {made}."]
+    at = "each row on its commit" if "commit" in rows[0] else f"commit {made}"
+    parts += [f"Measured on {machine}, {at}."]
     text = "\n\n".join(parts) + "\n"
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_text(RESULTS / f"{name}.md", text)
     facts = {"machine": machine, "commit": made, "size": SIZE, "simulations": simulations}
     facts |= counts
-    cells = [{column: number(cell) for column, cell in row.items()} for row in rows]
+    cells = [
+        {name: cell if name == "commit" else number(cell) for name, cell in row.items()}
+        for row in rows
+    ]
     write_json(RESULTS / f"{name}.json", {**facts, "rows": cells})
     if shown:
         sys.stdout.write(text)

@@ -32,6 +32,7 @@ OTHERS = {
     "machine.py": "what benchmarks share",
     "machine.R": "the same for R",
     "run.py": "this",
+    "campaign.py": "what campaigns share",
     "border.py": "the part of border.R in Python",
     "install_size.py": "needs two fresh environments, of which one is 5 GB",
 }

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_no_benchmark_is_forgotten(bench):
     assert set(run.scripts("full")) == set(run.scripts("standard")) | set(run.LONG)
     for name in run.scripts("full"):
         text = (BENCHMARKS / name).read_text(encoding="utf-8")
-        assert "write_result(" in text or "Table(" in text, name
+        assert "write_result(" in text or "campaign(" in text, name
 
 
 def test_what_has_a_clock_runs_alone_after_all_others(bench, monkeypatch):
@@ -86,6 +87,40 @@ def test_a_result_has_the_machine_the_commit_and_its_error(bench, capsys):
     assert page == capsys.readouterr().out
     assert "| one | 94.0 |" in page
     assert "100 simulations, a true coverage of 95% gives 90.7 to 99.3%." in page
+
+
+@pytest.mark.parametrize("made", ["0123abcd", "01234567"])
+def test_each_row_of_a_campaign_has_its_commit(bench, monkeypatch, made):
+    machine, _ = bench
+    campaign = importlib.import_module("campaign")
+
+    def report(test, outcome, *moments):
+        return SimpleNamespace(
+            nodeid=f"tests/test_it.py::{test}",
+            when="call",
+            outcome=outcome,
+            passed=outcome == "passed",
+            user_properties=[("moments", one) for one in moments],
+            duration=2.4,
+        )
+
+    for commit, outcome in ((made, "failed"), ("89abcdef+", "passed")):
+        monkeypatch.setattr(campaign, "commit", lambda commit=commit: commit)
+        table = campaign.Table("struck", "Struck", ["A note."])
+        monkeypatch.setattr(campaign, "commit", lambda: "a later one")
+        if outcome == "failed":
+            table.pytest_runtest_logreport(report("test_stopped_it_goes_on[scan-error]", "passed"))
+            table.pytest_runtest_logreport(report("test_killed[scan]", "failed", "3 of 9"))
+        else:
+            table.pytest_runtest_logreport(report("test_killed[scan]", "passed", "9 of 9"))
+    sys.modules.pop("campaign")
+    rows = json.loads((machine.RESULTS / "struck.json").read_text(encoding="utf-8"))["rows"]
+    assert [tuple(row.values()) for row in rows] == [
+        ("killed", "scan", "9 of 9", "passed", 2, "89abcdef+"),
+        ("stopped it goes on (error)", "scan", None, "passed", 2, made),
+    ]
+    page = (machine.RESULTS / "struck.md").read_text(encoding="utf-8")
+    assert "- A note.\n- 4 s in all." in page and "each row on its commit." in page
 
 
 def test_the_runner_goes_on_after_a_failure_and_does_not_repeat(
