@@ -255,7 +255,29 @@ check_labels_table <- function(labels, copies, call) {
       call = call
     )
   }
+  tell_alike(labels)
   labels
+}
+
+# Warn if two labels of a code differ only in capitals or spaces: they would count as two.
+tell_alike <- function(labels) {
+  pairs <- unique(labels[!(labels[["kind"]] %||% "") %in% "text", c("code", "label")])
+  spelled <- data.frame(
+    code = pairs$code, label = tolower(trimws(gsub("[[:space:]]+", " ", pairs$label)))
+  )
+  alike <- vctrs::vec_duplicate_detect(spelled)
+  if (!any(alike)) {
+    return(invisible())
+  }
+  first <- which(alike)[1]
+  same <- pairs$label[vctrs::vec_equal(spelled, spelled[first, ])]
+  n <- nrow(unique(spelled[alike, ])) - 1
+  code <- pairs$code[first]
+  warn_imagestrata(
+    "Labels of {.val {code}} differ only in capitals or spaces and count as different:
+     {.val {same}}{if (n > 0) paste0(', and ', n, ' more')}.",
+    hint = "Write them alike if they mean the same."
+  )
 }
 
 # Whether each row has a model as its annotator: tables of labels, tags, predictions or judgements

@@ -576,6 +576,25 @@ def label_texts(labels: pd.Series[Any]) -> pd.Series[str]:
     return pd.Series([text(one) for one in labels], index=labels.index, dtype="str")
 
 
+def tell_alike(labels: pd.Series[str], codes: pd.Series[str]) -> None:
+    """Warn if two labels of a code differ only in capitals or spaces: they would count as two."""
+    pairs = pd.DataFrame({"code": codes, "label": labels}).dropna().drop_duplicates()
+    spelled = pairs["label"].str.split().str.join(" ").str.casefold()
+    groups = pairs.groupby([pairs["code"], spelled], sort=False)["label"]
+    alike = groups.transform("size") > 1
+    if not alike.any():
+        return
+    first = pairs[alike].iloc[0]
+    same = alike & (pairs["code"] == first["code"]) & (spelled == spelled[alike].iloc[0])
+    n = int(groups.ngroups) - int((~alike).sum())
+    warn(
+        f"Labels of {quote(first['code'])} differ only in capitals or spaces and count as "
+        f"different: {', '.join(map(quote, pairs['label'][same]))}"
+        + (f", and {n - 1} more." if n > 1 else "."),
+        "Write them alike if they mean the same.",
+    )
+
+
 def typed(texts: list[str], *, decimal_comma: bool = False) -> pd.Series[Any]:
     """A column as numbers or logical values if all texts are such, otherwise as texts."""
     column = pd.Series(texts, dtype=object)

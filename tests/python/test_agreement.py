@@ -337,3 +337,19 @@ def test_bad_input():
         consensus(one, "median")
     with pytest.raises(ImagestrataError, match="no judgements"):
         consensus(one.assign(judgement=np.nan))
+
+
+def test_answers_that_differ_only_in_capitals_disagree_with_a_warning():
+    answers = pd.DataFrame(
+        {
+            "image_id": ["a", "a", "b", "b"],
+            "code": "scene",
+            "label": ["march", "March", "vigil", "vigil"],
+            "annotator": ["x", "y"] * 2,
+        }
+    )
+    with pytest.warns(UserWarning, match=r"Labels of 'scene' differ only .*'march', 'March'\."):
+        agreement(answers, n_boot=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        agreement(answers.assign(label=["march"] * 2 + ["vigil"] * 2), n_boot=20)

@@ -18,6 +18,7 @@ from imagestrata.tables import (
     keep_given,
     read_texts,
     read_typed,
+    tell_alike,
     with_text_ids,
 )
 
@@ -189,3 +190,14 @@ def test_tables_in_the_types_of_arrow_are_read_like_others():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pd.testing.assert_frame_equal(verb(arrow), verb(posts))
+
+
+def test_labels_that_differ_only_in_capitals_or_spaces_are_told():
+    code = pd.Series(["scene"] * 5 + ["other"] * 2 + ["crowd"] * 2)
+    label = pd.Series(["March", "march", " MARCH ", "vigil", None, "March", "rally", "x  y", "x y"])
+    with pytest.warns(UserWarning, match="Labels of 'scene' differ only") as told:
+        tell_alike(label, code)
+    assert "'March', 'march', ' MARCH ', and 1 more" in str(told[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tell_alike(label[3:7], code[3:7])

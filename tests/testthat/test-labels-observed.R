@@ -184,3 +184,17 @@ test_that("tags with a decision are predictions", {
   names(named)[names(named) == "confidence"] <- "probability"
   expect_equal(label_shares(labels, tags, sample), label_shares(labels, named, sample))
 })
+
+test_that("labels that differ only in capitals or spaces are told", {
+  sample <- data.frame(image_id = letters[1:4], cluster = 1, N_h = 9, n_h = 4)
+  labels <- data.frame(
+    image_id = letters[1:4], code = "scene", label = c("march", "March", "vigil", "vigil")
+  )
+  expect_warning(
+    observe_labels(labels, NULL, sample),
+    'Labels of "scene" differ only in capitals or spaces and count as different: "march" and "March".',
+    fixed = TRUE, class = "imagestrata_warning"
+  )
+  labels$label[2] <- "march"
+  expect_no_warning(observe_labels(labels, NULL, sample))
+})

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural
-from ..tables import check_table, label_texts
+from ..tables import check_table, label_texts, tell_alike
 from ..wording import quote
 from .codes import KINDS
 
@@ -47,11 +47,12 @@ def check_labels(given: Any, name: str = "labels") -> pd.DataFrame:
             f"{int(table['annotator'].isna().sum())} of {plural(len(table), 'label')} have no "
             "annotator."
         )
-    kinds = table["kind"].reset_index(drop=True) if "kind" in table else None
-    return found.assign(kind=_kinds(found, kinds))
+    kinds = _kinds(found, table["kind"].reset_index(drop=True) if "kind" in table else None)
+    tell_alike(found["label"].where(kinds == "choice"), found["code"])
+    return found.assign(kind=kinds)
 
 
-def _kinds(table: pd.DataFrame, given: Any) -> Any:
+def _kinds(table: pd.DataFrame, given: Any) -> pd.Series[str]:
     """The kind of each row's code."""
     if given is not None:
         odd = ~given.isin(KINDS)
@@ -65,7 +66,8 @@ def _kinds(table: pd.DataFrame, given: Any) -> Any:
             raise ImagestrataError(
                 f"The code {quote(several.idxmax())} is of several kinds in the column 'kind'."
             )
-        return given.astype("str")
+        said: pd.Series[str] = given.astype("str")
+        return said
     is_binary = table["label"].isna() | table["label"].isin(["0", "1"])
     kinds = is_binary.groupby(table["code"]).all().map({True: "binary", False: "choice"})
     return table["code"].map(kinds).astype("str")

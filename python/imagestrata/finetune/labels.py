@@ -16,7 +16,7 @@ from ..errors import ImagestrataError, plural, warn
 from ..names import KEYS, Images
 from ..names import some as _some
 from ..provenance import fingerprint
-from ..tables import read_typed, with_text_ids
+from ..tables import read_typed, tell_alike, with_text_ids
 from ..text.machines import refuse_machine_labels
 from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
@@ -249,6 +249,7 @@ def _as_numbers(
     if task == "multiclass":
         column = columns[0]
         found = _one_row_each(found.dropna(subset=column), [column])
+        tell_alike(found[column].astype("str"), pd.Series(column, found.index))
         classes = sorted(found[column].unique(), key=lambda value: (str(type(value)), value))
         names = [str(value) for value in classes]
         ones = pd.DataFrame({n: found[column] == v for n, v in zip(names, classes, strict=True)})

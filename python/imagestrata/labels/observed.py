@@ -16,7 +16,7 @@ import pandas as pd
 from ..clustering.copies import ids_of_kept, kept_images
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.unseen import check_unseen, warn_unknown_split
-from ..tables import check_table, id_texts, label_texts
+from ..tables import check_table, id_texts, label_texts, tell_alike
 from ..text.machines import by_machine, refuse_machine_labels
 from ..validate import check_choice
 from ..wording import Name, arg, quote, verb
@@ -344,6 +344,8 @@ def _check_labels(labels: Any, copies: dict[str, str]) -> pd.DataFrame:
             f"{quote(one['code'])}.",
             f"If they are by several annotators, use {verb('consensus')} first.",
         )
+    words = table if "kind" not in table else table[table["kind"] != "text"]
+    tell_alike(words["label"], words["code"])
     return table.reset_index(drop=True)
 
 
