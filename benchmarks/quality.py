@@ -150,7 +150,7 @@ def new_images(embeddings: Embeddings, labels: pd.Series, n_seeds: int) -> dict[
     return {
         "placed": round(float(placed_share), 3),
         "clustered together": round(float(together_share), 3),
-        "ratio": f"{placed_share / together_share:.3f}",
+        "ratio": f"{placed_share / together_share:.3f}" if together_share else "",
     }
 
 

@@ -134,7 +134,12 @@ class Renewal:
 
     def text(self, text: str) -> str:
         """A page."""
-        return "".join(map(self.block, re.split(r"(?<=\n\n)(?=\S)", text)))
+        return "".join(map(self.block, self.blocks(text)))
+
+    @staticmethod
+    def blocks(text: str) -> list[str]:
+        """The paragraphs and tables of a page."""
+        return re.split(r"(?<=\n\n)(?=\S)", text)
 
     def block(self, block: str) -> str:
         """A paragraph, or a table."""
@@ -205,11 +210,16 @@ def unmarked(text: str, known: dict[str, Any]) -> list[str]:
 
 
 def main(*, check: bool) -> int:
-    """Renew all pages, or compare them; say what differs and what has no mark."""
+    """Renew all pages, or compare them; say what differs, what fails and what has no mark."""
     known, said = names(), []
     for page in PAGES:
-        old = page.read_text(encoding="utf-8")
-        new = Renewal(known).text(old)
+        old, new = page.read_text(encoding="utf-8"), ""
+        for block in Renewal.blocks(old):
+            try:
+                new += Renewal(known).block(block)
+            except Exception as error:  # of any expression of a page: the others are renewed
+                said.append(f"{page.name}: stays as it is: {block[:70]!r}: {error}")
+                new += block
         if not check and new != old:
             page.write_text(new, encoding="utf-8")
         lines = zip(old.split("\n"), new.split("\n"), strict=True)
