@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from imagestrata import ImagestrataError, ModelServer, costs, describe_images
 from imagestrata.errors import ImagestrataWarning
 from imagestrata.provenance import read_run
 from imagestrata.text import server as server_module
+from imagestrata.text.answers import Answers
 from imagestrata.text.server import OverBudget, Pace, Purse
 from model_server import TOKENS_IN, TOKENS_OUT, chat, model_server, picture_in
 
@@ -328,6 +331,37 @@ def test_a_killed_run_goes_on(server, pictures, tmp_path):
     assert len(server.requests) == 5
     # The half line did not swallow the answer after it.
     assert len([line for line in journal.read_text().splitlines() if "Answer" in line]) == 4
+
+
+def test_a_line_that_broke_off_is_no_answer_and_harms_none(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    fields = {"description": str}
+    for name in "ab":
+        Answers(path, "r", fields).add(name, {"description": f'{{"{name}": 1}}', "cost": 1})
+    whole = path.read_bytes()
+    first, second, _ = whole.split(b"\n")
+    for cut in range(len(first) + 2, len(first) + 1 + len(second)):
+        path.write_bytes(whole[:cut])
+        assert [*Answers(path, "r", fields).found] == ["a"]
+        Answers(path, "r", fields).add("c", {"description": "C", "cost": 2})
+        found = Answers(path, "r", fields)
+        assert [*found.found] == ["a", "c"] and found.spent == 3
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path, monkeypatch):
+    path = tmp_path / "answers.jsonl"
+    answers = Answers(path, "r", {"description": str})
+
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for _ in range(2):
+        before = path.read_bytes() if path.exists() else b""
+        with monkeypatch.context() as patch, pytest.raises(ImagestrataError, match="No space"):
+            patch.setattr(os, "fsync", full)
+            answers.add("a", {"description": "A"})
+        assert path.read_bytes() == before and "a" not in answers.found
+        answers.add("b", {"description": "B"})
 
 
 def test_more_images_cost_only_themselves(server, pictures, tmp_path):

@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,7 @@ class Answers:
         try:
             with self._lock:
                 refuse_links(make_folder(self._path.parent))
-                with self._path.open("ab+") as file:
-                    if file.tell() and not _ends_with_newline(file):
-                        text = b"\n" + text
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
+                _append(self._path, text)
                 self._take(line)
         except OSError as error:
             raise write_error(self._path, error) from None
@@ -97,6 +93,22 @@ def _plain(value: Any, kind: type) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return kind(value) if abs(value) < 2**53 else None
+
+
+def _append(path: Path, text: bytes) -> None:
+    """Add a line to a file, or leave the file as it was."""
+    size = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab+") as file:
+            if size and not _ends_with_newline(file):
+                text = b"\n" + text
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            os.truncate(path, size)
+        raise
 
 
 def _ends_with_newline(file: Any) -> bool:
