@@ -32,13 +32,14 @@ from imagestrata.sampling.pairs import sample_pairs
 from imagestrata.validation import tune
 from imagestrata.validation.tune import PAPER_GRID
 
+THREE = ("mobilenet_v2", "mobilenet_v2-l2", "hog")
 SETTINGS: dict[str, dict[str, Any]] = {"default": {"preset": [None]}, "paper": {}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--encoders", nargs="+", default=sized(["hog"], ["mobilenet_v2", "mobilenet_v2-l2", "hog"])
+        "--encoders", nargs="+", default=sized(["hog"], ["efficientnet_lite0", "hog"], [*THREE])
     )
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=["default"])
     arguments = parser.parse_args()

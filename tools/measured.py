@@ -213,18 +213,21 @@ def main(*, check: bool) -> int:
     """Renew all pages, or compare them; say what differs, what fails and what has no mark."""
     known, said = names(), []
     for page in PAGES:
-        old, new = page.read_text(encoding="utf-8"), ""
+        old = page.read_text(encoding="utf-8")
+        new, sound = "", ""
         for block in Renewal.blocks(old):
             try:
-                new += Renewal(known).block(block)
+                renewed = Renewal(known).block(block)
+                sound += renewed
             except Exception as error:  # of any expression of a page: the others are renewed
                 said.append(f"{page.name}: stays as it is: {block[:70]!r}: {error}")
-                new += block
+                renewed = block
+            new += renewed
         if not check and new != old:
             page.write_text(new, encoding="utf-8")
         lines = zip(old.split("\n"), new.split("\n"), strict=True)
         said += [f"{page.name}: {a}\n  measured: {b}" for a, b in lines if check and a != b]
-        said += [f"{page.name}: without a mark: {one}" for one in unmarked(new, known)]
+        said += [f"{page.name}: without a mark: {one}" for one in unmarked(sound, known)]
     sys.stdout.write("".join(f"{one}\n" for one in said))
     return min(len(said), 1)
 

@@ -100,6 +100,22 @@ def test_figures_without_a_mark_are_found(known):
     assert found == ["2.5", "40", ".5", "8", "9"]
 
 
+@pytest.mark.parametrize("file", sorted(measured.RESULTS.glob("*.md")), ids=lambda file: file.stem)
+def test_every_table_of_results_is_used_or_named(file):
+    used = re.compile(rf"<!--=[^>]*\b{file.stem}\(|results/{file.stem}\.md\)|\| `{file.stem}` \|")
+    assert any(used.search(page.read_text(encoding="utf-8")) for page in measured.PAGES)
+
+
+def test_a_block_that_fails_stays_and_is_named(monkeypatch, tmp_path, capsys):
+    page = tmp_path / "page.md"
+    marks = ("<!--= max((1, 3)) -->2", '<!--= clustering("seconds", "nobody") -->1')
+    page.write_text("\n\n".join(marks))
+    monkeypatch.setattr(measured, "PAGES", [page])
+    assert measured.main(check=False) == 1
+    assert page.read_text() == f"{marks[0][:-1]}3\n\n{marks[1]}"
+    assert "page.md: stays as it is" in capsys.readouterr().out
+
+
 def test_figures_of_help_pages_are_those_of_the_results():
     """Help pages have no marks: comments cannot stand in roxygen."""
     two_way, alone = (
