@@ -255,7 +255,7 @@ def as_number(texts: pd.Series[Any], *, decimal_comma: bool = False) -> pd.Serie
     if decimal_comma:
         plain = plain.map(_with_point)
     valid = plain.map(lambda text: isinstance(text, str) and bool(_NUMBER.fullmatch(text)))
-    return pd.to_numeric(plain.where(valid), errors="coerce").astype("float64")
+    return plain.where(valid).astype("float64")
 
 
 def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
@@ -605,6 +605,8 @@ def typed(texts: list[str], *, decimal_comma: bool = False) -> pd.Series[Any]:
     plain = known.map(_with_point) if decimal_comma else known
     if plain.map(lambda text: bool(_PLAIN_NUMBER.fullmatch(text))).all():
         numbers = pd.to_numeric(plain)
+        if numbers.dtype.kind == "f":  # to_numeric() of pandas 3.0 leaves out digits
+            numbers = plain.astype("float64")
         return numbers if len(numbers) == len(column) else numbers.reindex(column.index)
     if {*known.str.lower()} <= {"true", "false"}:
         return (

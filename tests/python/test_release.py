@@ -97,6 +97,22 @@ def test_sizes_in_the_documentation_are_those_measured():
     assert {one["package"] for one in packages} == needed
 
 
+def test_the_oldest_versions_are_stated_and_documented():
+    """`make test-lowest` would install any version of a package that has none."""
+    groups = {"the package itself": PROJECT["dependencies"]}
+    groups |= {f"`{name}`": of for name, of in PROJECT["optional-dependencies"].items()}
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", read("docs/installing.md"), re.MULTILINE))
+    for group, requirements in groups.items():
+        stated = [one for one in requirements if not one.startswith("imagestrata[")]
+        oldest = [re.match(r"([\w-]+)>=([\d.]+)(,|$)", one) for one in stated]
+        assert None not in oldest, stated
+        assert rows[group] == ", ".join(f"{one[1]} {one[2]}" for one in oldest if one), group
+
+
+def test_a_build_needs_no_packages_but_that_which_builds():
+    assert tomllib.loads(read("pyproject.toml"))["build-system"]["requires"] == ["setuptools>=77"]
+
+
 def test_the_workflow_tests_three_systems_both_languages_and_old_packages_every_week():
     workflow = yaml.safe_load(read(".github/workflows/test.yml"))
     jobs = workflow["jobs"]

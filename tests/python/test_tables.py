@@ -145,6 +145,16 @@ def test_ids_become_text_exactly():
     assert with_text_ids(table)["image_id"].tolist() == ["1", "2"]
 
 
+def test_numbers_keep_all_their_digits(tmp_path):
+    given = [0.002554278416347382, 0.1 + 0.2, 1 / 3, -7.000000000000001e-300, 1e22]
+    texts = [repr(one) for one in given]
+    assert as_number(pd.Series([*texts, "none"])).tolist()[:-1] == given
+    made = "x\n" + "".join(f"{text}\n" for text in texts)
+    assert read_typed(stored(tmp_path, made), {}).x.tolist() == given
+    table = read_typed(stored(tmp_path, "x,y\n1,1\n2,\n"), {})
+    assert table.dtypes.tolist() == ["int64", "float64"]
+
+
 def test_numbers_do_not_depend_on_the_locale():
     texts = pd.Series(["1.5", "1,5", " 2 ", "1e3", "0x10", "nan", "", "1_000"])
     assert as_number(texts).tolist()[0::2][:2] == [1.5, 2.0]
