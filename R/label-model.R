@@ -32,8 +32,8 @@
 #' accounts for the choice of `lambda`. Intervals use the t distribution with Satterthwaite's
 #' degrees of freedom, the smaller ones of authors and images. Without `linked`, each image is its
 #' own author.
-#' In simulations with 300 labelled images, 95% intervals of corrected coefficients covered the
-#' truth in 91 to 98%, on average in 95%.
+#' In simulations with 300 labelled images, intervals of corrected coefficients covered the truth
+#' about as often as they claim (`docs/corrected-estimates.md` in the repository).
 #'
 #' @param formula The regression, as in [topic_model()], where `s()`, periods such as `month`, and
 #'   factors are explained. The name of a code in `labels` stands for its label: as the left side,

@@ -22,9 +22,9 @@
 #' Second looks: most pairs between clusters do not belong together, so that most of those that one
 #' annotator puts together are errors. With `again`, half of the pairs are those whose judgements
 #' leave most unknown about precision and recall. The other half are a random sample of the pairs in
-#' one cluster with one judgement, which tell how often people set apart what belongs together. On
-#' photographs with 554 pairs and annotators who err in 5%, 40 second looks and then 20 more made
-#' the interval of recall half as wide, or less.
+#' one cluster with one judgement, which tell how often people set apart what belongs together.
+#' `docs/judged-pairs.md` in the repository says how much narrower second looks made intervals in
+#' simulations.
 #'
 #' @param judged The judged pairs of all rounds so far, in one table ([dplyr::bind_rows()]): one
 #'   `judgement` per pair, as [read_pairs()] or [consensus()] return them; with `again` or

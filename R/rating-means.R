@@ -50,18 +50,18 @@
 #' weighted ratings divided by the sum of these weights, so it estimates the mean over images (equal
 #' clusters, images or shares) of what the population of respondents would answer on average. The
 #' weights are not scaled to keep the total of each image or cluster fixed: with one rater per
-#' image, they would cancel out. In simulated surveys in which the weights had to remove a
-#' bias of .64, the bias that remained was .01 with 90 respondents per group, but .28 with weights
-#' scaled within images and .11 within clusters. The standard errors below take the weights into
+#' image, they would cancel out. In simulated surveys in which the weights had to remove a bias,
+#' hardly any remained, but much of it did with weights scaled within images or within clusters
+#' (`docs/ratings-coverage.md` in the repository). The standard errors below take the weights into
 #' account. `n_effective` is Kish's effective number of respondents, the squared sum of their
 #' weights divided by the sum of squared weights; a message tells you if it is less than half of the
-#' respondents. With so unequal weights, intervals are too short: with 33 effective of 90
-#' respondents in a group, 95% intervals held the truth in 89 to 95% of simulated surveys.
+#' respondents. With so unequal weights, intervals are too short and cover the truth less often
+#' than they claim.
 #'
 #' **Standard errors** are linearised. With `"respondent"` they are those of survey's `svydesign(ids
 #' = ~respondent_id, weights = )` and `svyby(..., svymean, covmat = TRUE)`, which treat the clusters
 #' that a respondent rated as random. Because all clusters are in the study, these standard errors
-#' are too large: by a third for gaps if each image has one rating in each group. `"two-way"` is the
+#' are too large, above all for gaps if each image has one rating in each group. `"two-way"` is the
 #' sum of two parts: the variance between the rated images of a cluster (survey's `svydesign(ids =
 #' ~image_id, strata = ~cluster)`), and the covariance of a respondent's answers to different
 #' images. In simulated surveys, the coverage of its intervals was close to the nominal level. There

@@ -49,10 +49,9 @@
 #' Covariates fit respondents with extreme values too well, so that residuals are too small in small
 #' studies. `"two-way"` corrects for this leverage of covariates as CR2 does (Bell and McCaffrey
 #' 2002); with `~ group` nothing is corrected, and the standard errors are those of
-#' [rating_means()]. In simulations with 15 to 100 respondents a group, 95% intervals covered the
-#' truth in 91 to 99% of 250 studies, on average in 96%. The standard errors of `"respondent"` were
-#' up to 22% too small with 15 respondents a group; their intervals covered 91 to 97%
-#' (`benchmarks/results/rating_model.md` in the repository).
+#' [rating_means()]. In simulations with 15 to 100 respondents a group, its intervals covered the
+#' truth about as often as they claim. The standard errors of `"respondent"` were too small with 15
+#' respondents a group (`benchmarks/results/rating_model.md` in the repository).
 #'
 #' Intervals and tests use the t distribution with Satterthwaite's degrees of freedom (Bell and
 #' McCaffrey 2002), which differ between coefficients: few respondents of one group, or with extreme

@@ -39,7 +39,7 @@
 #' second kind, which is then the same in practice; CR2 is refused for more than 100 coefficients.
 #'
 #' If a few authors write most posts and effects differ between authors, intervals are too narrow
-#' even with CR2: 92 to 95% instead of 95% in simulations with 12 and 40 very unequal authors
+#' even with CR2, as in simulations with 12 very unequal authors
 #' (`benchmarks/results/engagement.md` in the repository).
 #'
 #' @section Samples of images:

@@ -27,8 +27,8 @@
 #' topic, or all do in all posts, nothing can be tested, and the p value is missing.
 #'
 #' In simulated corpora with 10 to 40 authors of very different activity, who favour few topics and
-#' post in bursts, 95% intervals of gaps between topics with shares of .10 to .50 held the truth in
-#' 94 to 99%, those of rarer topics in 94 to 100%. See `docs/posts.md` in the repository.
+#' post in bursts, intervals of gaps held the truth about as often as they claim, those of rare
+#' topics more often. See `docs/posts.md` in the repository.
 #'
 #' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster`
 #'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D -

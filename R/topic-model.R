@@ -26,8 +26,8 @@
 #' active author, count for less than all authors together. `variance = "sandwich"` has the
 #' standard errors of [sandwich::vcovCL()] and `survey::svyglm()`, whose factor is G / (G - 1) for
 #' G authors, with G - 1 degrees of freedom. Its intervals are too narrow if authors are few or
-#' uneven: in simulations with 10 to 40 authors, 95% intervals covered the truth in 77 to 96%, those
-#' of `"CR2"` in 91 to 98%. It is faster with many thousands of authors.
+#' uneven; those of `"CR2"` cover about as often as they claim in simulations with 10 to 40 authors
+#' (`docs/posts.md` in the repository). It is faster with many thousands of authors.
 #'
 #' If a coefficient cannot be estimated without one author (the only one of a party), its standard
 #' error is missing, since nothing is known of how such authors differ.

@@ -249,7 +249,8 @@ def share_model(
     More than 20,000 groups have the second kind; "CR2" is refused for more than 100 coefficients.
 
     If a few authors write most posts and effects differ between authors, intervals are too narrow
-    even with "CR2": about 90% instead of 95% in simulations with 12 and 40 very unequal authors.
+    even with "CR2", as in simulations with 12 very unequal authors
+    (``benchmarks/results/engagement.md``).
 
     *Samples.* The weight of a post is the sum of the weights of its rated, sampled images, divided
     by the number of all its images (Lavallee 2007).

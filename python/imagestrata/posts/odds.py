@@ -96,12 +96,11 @@ def topic_odds(
     smaller. Authors who are in both groups, as in comparisons of months, make the intervals wider
     than necessary.
 
-    In simulated corpora with 8 to 100 authors a group, of very different activity, 95% intervals
-    covered the truth in 96 to 98% of topics; if posts are taken as independent, in 46 to 81%.
-    Topics that are chosen because their estimates are the largest of many are covered less often:
-    the eight largest of 60 in 90 to 96%, and in 81% if no topic is partisan (``docs/posts.md``).
-    Stronger shrinkage, towards a normal distribution of all topics, gave intervals that missed half
-    of the partisan topics or more.
+    In simulated corpora with 8 to 100 authors a group, of very different activity, intervals
+    covered the truth a little more often than they claim; if posts are taken as independent, far
+    too seldom. Topics that are chosen because their estimates are the largest of many are covered
+    less often (``docs/posts.md``). Stronger shrinkage, towards a normal distribution of all topics,
+    gave intervals that missed half of the partisan topics or more.
 
     References
     ----------

@@ -107,9 +107,8 @@ def topic_prevalence(
     author shows. With one author only shares of 0 and 1 have an interval.
 
     In simulated corpora with 10 to 40 authors of very different activity, who favour few topics
-    and post in bursts, 95% intervals of shares of .25 and .50 held the truth in 93 to 98%, of .10
-    in 93 to 99%. Intervals of rarer topics hold it more often (93 to 100%), since many corpora do
-    not show these topics at all. See ``docs/posts.md``.
+    and post in bursts, intervals held the truth about as often as they claim. Those of rare topics
+    hold it more often, since many corpora do not show these topics at all. See ``docs/posts.md``.
 
     Examples
     --------

@@ -79,10 +79,10 @@ def read_text(
         ``"chi_tra"`` or ``"jpn"`` is given. For Tesseract each language must be installed. Give
         few, since each takes time and causes further errors.
     reader : {"rapidocr", "tesseract"}, default "rapidocr"
-        RapidOCR is a Python package that contains its networks. In our test it reads 97% of the
-        words of memes, of which Tesseract finds two thirds. The program Tesseract reads other
-        scripts, such as Arabic and Cyrillic, and languages of whose accents RapidOCR loses too
-        many, such as Polish, Czech and Turkish.
+        RapidOCR is a Python package that contains its networks. In our test it reads nearly all
+        words of memes, of which Tesseract misses many (``docs/reading.md``). The program Tesseract
+        reads other scripts, such as Arabic and Cyrillic, and languages of whose accents RapidOCR
+        loses too many, such as Polish, Czech and Turkish.
     min_confidence : float, optional
         The lowest confidence of a word; 0 keeps all words. By default 0.8 with RapidOCR and 0.6
         with Tesseract: false words in photographs without text are then rare, and few true words
@@ -94,7 +94,7 @@ def read_text(
     side : int, default 1000
         Smaller pictures are enlarged until their longer side has this many pixels, by a factor
         of four at most, since Tesseract expects letters of about 20 pixels. Larger pictures keep
-        their size. On drawn screenshots, 1500 found no more text and took 1.5 times as long.
+        their size. On drawn screenshots, 1500 found no more text and took longer.
     white_text : bool, default True
         Whether to read the white parts of a picture a second time. Otherwise Tesseract rarely finds
         captions of memes (white letters on a photograph).
