@@ -60,6 +60,11 @@ range_of_counts <- function(n, word) {
 
 two_digits <- function(x) sprintf("%.2f", x)
 
+# Readers compare panels, so a caption says if their axes differ.
+own_axes <- function(scales, panels) {
+  if (scales != "fixed" && length(unique(panels)) > 1) "Each panel has its own axis"
+}
+
 # Captions are as wide as one column of a journal: sentences, of which some may be NULL.
 caption_text <- function(..., width = 64) {
   said <- unlist(list(...))

@@ -85,6 +85,7 @@ draw_label_scores <- function(object, measures) {
     ggplot2::facet_grid(
       if (grouped && several) ggplot2::vars(.data$answer), ggplot2::vars(.data$name)
     ) +
+    ggplot2::scale_y_discrete(labels = \(names) wrap_titles(names, 26, 60)) +
     (if (shares) {
       ggplot2::scale_x_continuous(
         limits = c(0, 1), breaks = c(0, 0.5, 1), labels = c("0", "0.5", "1")
@@ -137,8 +138,11 @@ draw_label_calibration <- function(object) {
       ggplot2::aes(ymin = .data$conf.low, ymax = .data$conf.high), linewidth = 0.5, na.rm = TRUE
     ) +
     ggplot2::geom_point(size = 1.9) +
-    ggplot2::scale_colour_manual(values = palette) +
-    ggplot2::scale_shape_manual(values = if (together) c(16, 17, 15)[seq_len(n)] else rep(16, n)) +
+    ggplot2::scale_colour_manual(values = palette, labels = legend_names) +
+    ggplot2::scale_shape_manual(
+      values = if (together) c(16, 17, 15)[seq_len(n)] else rep(16, n), labels = legend_names
+    ) +
+    legend_of_sides(levels(table$group)) +
     ggplot2::coord_fixed(xlim = c(0, 1), ylim = c(0, 1)) +
     ggplot2::scale_x_continuous(breaks = c(0, 0.5, 1), labels = c("0", "0.5", "1")) +
     ggplot2::scale_y_continuous(breaks = c(0, 0.5, 1), labels = c("0", "0.5", "1")) +

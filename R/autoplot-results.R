@@ -149,7 +149,7 @@ measure_names <- c(
 #' autoplot(cluster_stability(topics, embeddings, n_refits = 3, progress = FALSE))
 autoplot.imagestrata_stability <- function(object, labels = NULL, ...) {
   check_dots(...)
-  clusters <- tidy(object, "clusters")
+  clusters <- largest_first(tidy(object, "clusters"))
   texts <- texts_of_clusters(labels, clusters)
   clusters$kind <- c(seed = "Other seeds", subsample = "Subsamples")[clusters$kind]
   bounds <- c(0.5, 0.75)

@@ -202,7 +202,7 @@ bars_of <- function(trace, column, panel, what) {
 }
 
 plot_sizes <- function(object, texts) {
-  clusters <- tidy(object)
+  clusters <- largest_first(tidy(object))
   places <- place_clusters(clusters, texts)
   reached <- clusters_to_reach(clusters$share, c(0.5, 0.75, 0.9))
   reached$x <- places$x[reached$place] + 0.5
@@ -262,7 +262,7 @@ plot_silhouettes <- function(object, texts) {
     low = stats::quantile(.data$silhouette, 0.1, names = FALSE, na.rm = TRUE),
     high = stats::quantile(.data$silhouette, 0.9, names = FALSE, na.rm = TRUE)
   )
-  clusters <- dplyr::left_join(tidy(object), spread, by = "cluster")
+  clusters <- dplyr::left_join(largest_first(tidy(object)), spread, by = "cluster")
   plot_clusters(
     clusters, "silhouette", "low", "high",
     ggplot2::geom_hline(yintercept = 0, colour = colours[["soft"]]), "Silhouette", texts

@@ -19,9 +19,21 @@ as_words <- function(value) {
 
 # R's pdf() cannot draw the single character for three dots.
 shorten <- function(text, width) {
-  long <- nchar(text) > width
-  text[long] <- paste0(trimws(substr(text[long], 1, width - 3), "right"), "...")
-  text
+  text <- as.character(text)
+  width <- rep_len(width, length(text))
+  long <- which(nchar(text) > width)
+  short <- text
+  short[long] <- cut_text(text[long], width[long], 0)
+  # Of names that begin alike, the ends are shown, too.
+  alike <- short %in% short[duplicated(short) & !duplicated(text)]
+  ends <- intersect(long, which(alike))
+  short[ends] <- cut_text(text[ends], width[ends], (width[ends] - 3) %/% 2)
+  short
+}
+
+cut_text <- function(text, width, after) {
+  before <- trimws(substr(text, 1, width - 3 - after), "right")
+  paste0(before, "...", substr(text, nchar(text) - after + 1, nchar(text)))
 }
 
 sentence <- function(text) paste0(toupper(substr(text, 1, 1)), substring(text, 2))

@@ -129,7 +129,7 @@ plot_periods <- function(table, topics, scales, n_columns) {
         table, "Bands: ",
         if (nrow(zero) > 0) paste("Open points: no", table$unit, "shows the topic"),
         if (nrow(none) > 0) paste("Crosses and gaps: no", table$unit, "at all"),
-        cut_in_words(room)
+        own_axes(scales, data$panel), cut_in_words(room)
       ),
       alt = paste0(
         "Lines with bands for the share of ", table$units, " that show ", topics_in_words(topics),
@@ -172,7 +172,9 @@ plot_by_group <- function(table, topics, share = "Share of", crosses = NULL) {
         ggplot2::aes(x = 0, shape = NULL), data = none, shape = 4, size = 1.2, stroke = 0.5
       )
     }) +
-    ggplot2::scale_shape_manual(values = shapes_of(levels(data$side)), drop = FALSE) +
+    ggplot2::scale_shape_manual(
+      values = shapes_of(levels(data$side)), labels = legend_names, drop = FALSE
+    ) +
     ggplot2::scale_x_continuous(
       labels = percents, limits = c(0, NA), n.breaks = 4,
       expand = ggplot2::expansion(mult = c(0.03, 0.05))

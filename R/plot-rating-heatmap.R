@@ -79,7 +79,7 @@ plot_rating_heatmap <- function(means,
     ) +
     ggplot2::scale_y_continuous(
       breaks = c(rows$y, if (counted$shown) -0.4),
-      labels = c(rows$item, if (counted$shown) "ratings"),
+      labels = c(wrap_titles(rows$item, 26, 60), if (counted$shown) "ratings"),
       expand = ggplot2::expansion(add = c(0.1, 0.2)), sec.axis = dimension_axis(rows, level)
     ) +
     ggplot2::coord_cartesian(clip = "off") +
@@ -219,7 +219,7 @@ columns_of <- function(means, clusters, labels = NULL, call = rlang::caller_env(
     columns <- columns[order(is_residual(cluster)), ]
   } else {
     columns <- check_sizes(clusters, means, call)
-    columns <- columns[order(is_residual(columns$cluster), -columns$size, columns$cluster), ]
+    columns <- largest_first(columns)
   }
   named <- if (any(!is.na(columns[["cluster_name"]]))) columns else means
   texts <- c(check_labels(labels, columns$cluster, call), names_of_clusters(named))

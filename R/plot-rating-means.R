@@ -83,8 +83,8 @@ plot_rating_means <- function(means, colours = NULL, labels = NULL, scale = NULL
       )
     }) +
     ggplot2::geom_point(size = 1.9, na.rm = TRUE) +
-    ggplot2::scale_colour_manual(values = colours) +
-    ggplot2::scale_shape_manual(values = shapes_of(groups)) +
+    ggplot2::scale_colour_manual(values = colours, labels = legend_names) +
+    ggplot2::scale_shape_manual(values = shapes_of(groups), labels = legend_names) +
     legend_of_sides(groups) +
     scale_x_ratings(scale$ends, zoom) +
     ggplot2::labs(
@@ -424,8 +424,8 @@ shade_dimensions <- function(rows) {
 dress_rows <- function(plot, rows) {
   plot +
     ggplot2::scale_y_continuous(
-      breaks = rows$y, labels = row_labels(rows), limits = c(0.5, nrow(rows) + 0.5),
-      expand = ggplot2::expansion()
+      breaks = rows$y, labels = wrap_titles(row_labels(rows), 26, 60),
+      limits = c(0.5, nrow(rows) + 0.5), expand = ggplot2::expansion()
     ) +
     theme_estimates() +
     ggplot2::theme(

@@ -114,10 +114,13 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
       scales = scales, ncol = n_columns,
       labeller = ggplot2::as_labeller(\(texts) wrap_abreast(texts, n_columns))
     ) +
-    # Three labels fit side by side.
-    ggplot2::scale_x_continuous(n.breaks = 4) +
+    ggplot2::scale_x_continuous(
+      breaks = breaks_around_zero(if (n_columns > 2) 3 else 4),
+      guide = ggplot2::guide_axis(check.overlap = TRUE)
+    ) +
     ggplot2::labs(
-      x = title, y = NULL, caption = caption_of_model(model, conf_level),
+      x = title, y = NULL,
+      caption = caption_of_model(model, conf_level, also = own_axes(scales, rows$panel)),
       alt = alt_text(
         paste0(
           "Points with intervals, ", tolower(title), ": ", count_of(nrow(measures), "row"),
@@ -154,8 +157,10 @@ draw_rating_points <- function(effects, model, variable, by, conf_level, palette
       linewidth = 0.7, na.rm = TRUE
     ) +
     ggplot2::geom_point(size = 2, na.rm = TRUE) +
-    ggplot2::scale_colour_manual(values = palette) +
-    ggplot2::scale_shape_manual(values = rep_len(c(16, 17, 15, 18), length(sides))) +
+    ggplot2::scale_colour_manual(values = palette, labels = legend_names) +
+    ggplot2::scale_shape_manual(
+      values = rep_len(c(16, 17, 15, 18), length(sides)), labels = legend_names
+    ) +
     ggplot2::labs(
       x = "Predicted mean rating", y = NULL, colour = NULL, shape = NULL,
       caption = caption_of_model(model, conf_level),
@@ -184,7 +189,8 @@ draw_rating_lines <- function(effects, model, variable, by, conf_level, palette,
   place <- match_measures(effects, measures)
   effects$x <- effects[[variable]]
   effects$cluster <- place
-  effects$panel <- factor(row_labels(measures)[place], make.unique(row_labels(measures), " "))
+  titles <- make.unique(wrap_titles(row_labels(measures), 22, 60), " ")
+  effects$panel <- factor(titles[place], titles)
   effects$side <- if (is.null(by)) factor("all") else as_groups(effects[[by]])
   sides <- levels(effects$side)
   palette <- check_colours(palette, sides)
@@ -215,7 +221,7 @@ draw_rating_lines <- function(effects, model, variable, by, conf_level, palette,
   colour_sides(plot, sides, palette)
 }
 
-caption_of_model <- function(model, conf_level, before = "") {
+caption_of_model <- function(model, conf_level, before = "", also = NULL) {
   errors <- if (model$method == "mixed") {
     paste0("; mixed model about ", model$target)
   } else {
@@ -226,7 +232,7 @@ caption_of_model <- function(model, conf_level, before = "") {
     )
   }
   caption_text(
-    paste0(before, 100 * conf_level, "% intervals", errors), rating_model_basis(glance(model))
+    paste0(before, 100 * conf_level, "% intervals", errors), rating_model_basis(glance(model)), also
   )
 }
 

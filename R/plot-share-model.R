@@ -53,7 +53,7 @@ autoplot.imagestrata_share_model <- function(object,
     ggplot2::scale_x_log10(breaks = ratio_breaks, labels = \(x) format(x, drop0trailing = TRUE)) +
     ggplot2::scale_y_continuous(
       breaks = rev(seq_along(terms)),
-      labels = ifelse(terms %in% names(labels), labels[terms], terms),
+      labels = wrap_titles(ifelse(terms %in% names(labels), labels[terms], terms), 26, 60),
       expand = ggplot2::expansion(add = 0.5), minor_breaks = NULL
     ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$outcome), nrow = 1) +

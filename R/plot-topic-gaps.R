@@ -95,7 +95,7 @@ draw_contrasts <- function(table, data, topics, pairs, palette, sure, title, not
       x = title, y = NULL,
       caption = caption_of_topics(
         table, "Lines: ", notes, paste("Vertical line:", equal),
-        if (own) "Each panel has its own axis"
+        if (own) own_axes("free_x", do.call(paste, data[panels]))
       ),
       alt = alt(table, data, topics, ahead)
     )
@@ -159,7 +159,8 @@ plot_gaps_of_periods <- function(table, topics, pairs, scales, n_columns) {
       y = difference_title(table),
       caption = caption_of_topics(
         table, "Bands: ", paste("Above zero:", paste(meant, collapse = "; ")),
-        if (anyNA(data$estimate)) paste("Gaps: a group has no", table$unit)
+        if (anyNA(data$estimate)) paste("Gaps: a group has no", table$unit),
+        own_axes(scales, data$panel)
       ),
       alt = paste0(
         "Lines with bands for differences in the share of ", table$units, " that show ",
@@ -215,12 +216,13 @@ point_directions <- function(facet, pairs, palette, ahead = "more") {
 }
 
 # Two arrows with texts: side by side, or one below the other, or with names alone, or smaller,
-# whatever fits first.
+# whatever fits first. Names that would be too small to read are shortened.
 #' @importFrom grid makeContent
 #' @export
 makeContent.imagestrata_directions <- function(x) { # nolint: object_name_linter.
   points <- \(unit, convert) convert(unit, "pt", valueOnly = TRUE)
   whole <- points(grid::unit(1, "npc"), grid::convertWidth)
+  smallest <- 0.7
   two_lines <- points(grid::unit(1, "npc"), grid::convertHeight) > 2.2 * x$size
   widths <- \(texts) {
     grobs <- lapply(texts, grid::textGrob, gp = grid::gpar(fontsize = x$size))
@@ -233,8 +235,11 @@ makeContent.imagestrata_directions <- function(x) { # nolint: object_name_linter
     (max(widths(full)) <= below || sum(widths(x$pair)) > beside)
   long <- if (stacked) max(widths(full)) <= below else sum(widths(full)) <= beside
   texts <- if (long) full else x$pair
+  room <- max(if (stacked) below else beside, 20)
+  most <- if (stacked) room else room / 2
+  texts <- shorten(texts, pmax(floor(nchar(texts) * most / pmax(smallest * widths(texts), 1)), 4))
   needed <- if (stacked) max(widths(texts)) else sum(widths(texts))
-  size <- x$size * min(1, max(if (stacked) below else beside, 20) / needed)
+  size <- x$size * min(1, room / needed)
   y <- if (stacked) c(0.25, 0.72) else if (two_lines) c(0.28, 0.28) else c(0.5, 0.5)
   side <- \(text, colour, edge, step, y) {
     at <- \(distance) grid::unit(edge, "npc") + grid::unit(step * distance, "pt")

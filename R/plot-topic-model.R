@@ -153,7 +153,7 @@ plot_curves <- function(table, topics, variable, scales, n_columns) {
     ) +
     ggplot2::labs(
       x = if (is.numeric(data$x)) variable, y = paste("Predicted share of", table$units),
-      caption = caption_of_topics(table, "Bands: "),
+      caption = caption_of_topics(table, "Bands: ", own_axes(scales, data$panel)),
       alt = paste0(
         "Lines with bands for the predicted share of ", table$units, " that show ",
         topics_in_words(topics), sides_in_words(data, table$by), range_in_words(data, variable),

@@ -130,6 +130,11 @@ place_clusters <- function(table, texts = names_of_clusters(table)) {
   tibble::tibble(cluster = cluster, label = label_clusters(cluster, texts, 30), x = x)
 }
 
+# Edited clusters are not in the order of their sizes.
+largest_first <- function(clusters) {
+  clusters[order(is_residual(clusters$cluster), -clusters$size, clusters$cluster), ]
+}
+
 is_residual <- function(cluster) as.character(cluster) %in% "-1"
 
 # With many clusters, those at round positions are labelled.

@@ -216,7 +216,9 @@ draw_lines <- function(data, topics, scales, n_columns) {
       )
     }) +
     pictures_in_strips(facet, "panel", paths[!is.na(paths)]) +
-    ggplot2::scale_linetype_manual(values = line_types(levels(data$side))) +
+    ggplot2::scale_linetype_manual(
+      values = line_types(levels(data$side)), labels = legend_names
+    ) +
     scale_of_dates(data$x) +
     ggplot2::labs(x = NULL, colour = NULL, fill = NULL, linetype = NULL) +
     theme_topics() +
@@ -268,6 +270,9 @@ scale_of_dates <- function(x) {
   expand <- ggplot2::expansion(mult = 0.03)
   # A label at the end of a panel would meet that at the beginning of the next one.
   breaks <- function(limits, n = 3) {
+    if (limits[1] == limits[2]) {
+      return(limits[1])
+    }
     breaks <- pretty(limits, n)
     inside <- breaks >= limits[1] & breaks <= limits[1] + 0.95 * (limits[2] - limits[1])
     if (sum(inside) < 2 && n < 12) Recall(limits, 2 * n) else breaks[inside]
@@ -393,14 +398,21 @@ legend_of_sides <- function(sides) {
   legend <- if (length(sides) == 1) {
     "none"
   } else {
-    ggplot2::guide_legend(nrow = ceiling(sum(nchar(sides) + 6) / 50), byrow = TRUE)
+    ggplot2::guide_legend(
+      nrow = min(length(sides), ceiling(sum(pmin(nchar(sides), 44) + 6) / 50)), byrow = TRUE
+    )
   }
   ggplot2::guides(colour = legend, fill = legend, shape = legend, linetype = legend)
 }
 
+# Names of groups as one column of a journal has room for them. All scales of a legend need them.
+legend_names <- function(sides) wrap_titles(as.character(sides), 44, 88)
+
 colour_sides <- function(plot, sides, palette) {
   plot +
-    ggplot2::scale_colour_manual(values = palette, aesthetics = c("colour", "fill")) +
+    ggplot2::scale_colour_manual(
+      values = palette, aesthetics = c("colour", "fill"), labels = legend_names
+    ) +
     legend_of_sides(sides)
 }
 
@@ -422,7 +434,7 @@ room_for_shares <- function(data) {
 
 cut_in_words <- function(room) {
   if (length(room$cut) > 0) {
-    paste("Intervals of", paste(room$cut, collapse = " and "), "extend beyond the panels")
+    paste("Intervals of", list_of(room$cut), "extend beyond the panels")
   }
 }
 

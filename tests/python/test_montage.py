@@ -186,3 +186,11 @@ def test_r_gets_the_rows_and_the_pictures(clustering, tmp_path):
 def test_the_note_names_the_order_of_rows_and_images(clustering):
     drawn = plot_montage(clustering, order="random").axes[0].texts[-1].get_text()
     assert "Images: drawn at random" in drawn.replace("\n", " ")
+
+
+def test_the_largest_clusters_come_first_whatever_their_numbers(tmp_path):
+    clusters = [1] * 2 + [2] * 4 + [3] * 3  # as after a merge
+    edited = hand_made(draw_images(tmp_path, clusters), clusters)
+    for n_clusters, numbers in ((20, ["2", "3", "1"]), (1, ["2"])):
+        texts = plot_montage(edited, n_clusters=n_clusters).axes[0].texts
+        assert [text.get_text() for text in texts][:-1:2] == numbers

@@ -46,3 +46,16 @@ test_that("a clustering without iterations has no trace to draw", {
   expect_snapshot(autoplot(toy_clustering(trace = FALSE)), error = TRUE)
   expect_error(autoplot(toy_clustering(), "pie"), "must be one of")
 })
+
+test_that("edited clusters stand from the largest to the smallest", {
+  topics <- toy_clustering()
+  attr(topics, "tables")$clusters$size <- c(1L, 4L)
+  attr(topics, "tables")$clusters$share <- c(1, 4) / 6
+  plot <- autoplot(topics, "sizes")
+  expect_equal(ggplot2::layer_data(plot, 1)$y, c(4, 1))
+  expect_match(ggplot2::get_alt_text(plot), "50% in the first 1", fixed = TRUE)
+  for (type in c("sizes", "silhouettes")) {
+    axis <- ggplot2::ggplot_build(autoplot(topics, type))$layout$panel_params[[1]]$x
+    expect_equal(axis$get_labels(), c("2", "1"))
+  }
+})

@@ -46,4 +46,7 @@ test_that("sets go to people and their answers come back", {
 
 test_that("long descriptions are cut", {
   expect_equal(shorten(c("short", "rather long"), 7), c("short", "rath..."))
+  # Those that begin alike stay apart.
+  names <- c("a very long name 1", "a very long name 2", NA, "a very long name 1")
+  expect_equal(shorten(names, 12), c("a ver...me 1", "a ver...me 2", NA, "a ver...me 1"))
 })

@@ -97,6 +97,8 @@ test_that("the last label of a panel has room, and there are two at least", {
     expect_gte(length(found), 2)
     expect_true(all(found >= limits[1] & found <= limits[1] + 0.95 * diff(limits)))
   }
+  day <- as.Date("2018-06-01")
+  expect_equal(breaks(c(day, day)), day)
 })
 
 test_that("only regular periods are filled", {
@@ -346,4 +348,22 @@ test_that("the tables of the verbs are drawn as they are", {
   expect_error(
     plot_topic_gaps(prevalence), "not prevalence, which", class = "imagestrata_error"
   )
+})
+
+test_that("the caption says that panels have their own axes", {
+  months <- tidyr::expand_grid(cluster = 1:2, month = as.Date(c("2020-01-01", "2020-02-01")))
+  months$estimate <- c(0.5, 0.4, 0.02, 0.01)
+  months$conf.low <- 0.9 * months$estimate
+  months$conf.high <- 1.1 * months$estimate
+  own <- "Each panel has its own axis"
+  caption <- \(...) gsub("\n", " ", plot_prevalence(months, ...)$labels$caption)
+  expect_match(caption(scales = "free_y"), own)
+  expect_no_match(caption(), own)
+  expect_no_match(caption(scales = "free_y", topics = 1), own)
+})
+
+test_that("names of groups have room in legends", {
+  expect_equal(legend_names(c("Labour", NA)), c("Labour", NA))
+  long <- legend_names(strrep("eight ch ", 12))
+  expect_true(all(nchar(strsplit(long, "\n")[[1]]) <= 44))
 })

@@ -47,6 +47,17 @@ test_that("arrows and colours name the group with the higher mean", {
   expect_equal(points$colour, unname(party_colours()[ahead]))
 })
 
+test_that("names too long for arrows are cut instead of being unreadable", {
+  long <- strrep("a name that goes on and on ", 14)
+  gaps <- few_gaps()
+  gaps$contrast <- paste0(long, "A - ", long, "B")
+  directions <- grobs_of(plot_rating_gaps(gaps))[["directions-1"]]
+  made <- grid::makeContent(directions)
+  texts <- Filter(\(x) inherits(x, "text"), made$children)
+  expect_true(all(vapply(texts, \(x) x$gp$fontsize, 0) >= 0.65 * directions$size))
+  expect_true(all(nchar(vapply(texts, \(x) x$label, "")) < nchar(long)))
+})
+
 test_that("panels stand in the order of the groups", {
   expect_equal(
     levels(order_contrasts(c("Z - D", "R - D", "Z - R"))), c("Z - R", "Z - D", "R - D")

@@ -45,3 +45,11 @@ test_that("a plot draws what the tables say", {
   expect_error(plot_rating_model(model, terms = "age"), "must name terms")
   expect_error(plot_rating_model(model, "party"), "must be a covariate")
 })
+
+test_that("the caption says that coefficients have axes of their own", {
+  caption <- \(plot) gsub("\n", " ", plot$labels$caption)
+  expect_match(caption(plot_rating_model(modelled())), "Each panel has its own axis")
+  one <- plot_rating_model(modelled(), terms = "ideology")
+  expect_no_match(caption(one), "own axis")
+  expect_no_match(caption(plot_rating_model(modelled(), "group", "difference")), "own axis")
+})

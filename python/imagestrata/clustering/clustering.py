@@ -552,6 +552,12 @@ def select_clusters(clustering: Clustering, clusters: int | Iterable[int] | None
     return numbers
 
 
+def largest_first(clustering: Clustering) -> list[int]:
+    """Numbers of all clusters, the largest first, ties by number."""
+    table = clustering.clusters
+    return table.sort_values(["size", "cluster"], ascending=[False, True])["cluster"].tolist()
+
+
 def numbered(clusters: Sequence[int]) -> str:
     """Words on the numbers of clusters, which need not follow each other."""
     if len(clusters) and max(clusters) == len(clusters):

@@ -11,6 +11,7 @@ from ..clustering.clustering import (
     Clustering,
     check_clustering,
     check_same_run,
+    largest_first,
     rank_images,
     select_clusters,
 )
@@ -128,7 +129,8 @@ def montage_rows(
     chosen = select_clusters(clustering, clusters)
     headings: dict[str, list[int]] = {}
     if clusters is None:
-        chosen = chosen[:n_clusters] or [-1]
+        # Edited clusters are not in the order of their sizes.
+        chosen = largest_first(clustering)[:n_clusters] or [-1]
         headings = _themes(clustering, chosen)
         chosen = [number for numbers in headings.values() for number in numbers] or chosen
     if not 1 <= len(chosen) <= MOST_ROWS:
