@@ -9,14 +9,13 @@ and from the candidates, by how many of them put a pair together. Every set of p
 and compares all candidates as ``tune_clusters`` does. The exact values are those of
 ``score_clustering`` over all pairs of photographs; that of quality follows from them.
 
-    python benchmarks/choosing.py [--sets 500] [--pairs 554] [--minutes 30]
+    python benchmarks/choosing.py [--sets 500] [--pairs 554]
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,11 +56,8 @@ DRAWN = {"kmeans": "one k-means of 80", "candidates": "the candidates"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=sized(2, 100, 500))
+    parser.add_argument("--sets", type=int, default=sized(2, 80, 500))
     parser.add_argument("--pairs", type=int, default=554)
-    parser.add_argument(
-        "--minutes", type=float, default=sized(np.inf, 8, np.inf), help="no new set after so many"
-    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         classes, embeddings = load(Path(folder), "mobilenet_v2")
@@ -79,10 +75,7 @@ def main() -> None:
     exact["quality"] = (1 + CLOSELY) * (exact["precision"] - missed_rate(found, truth))
     cells = [cells_of(images, embeddings, 80, seed) for seed in range(N_SEEDS)]
     rows, choices, compared = [], [], []
-    start = time.monotonic()
     for i in range(arguments.sets):
-        if time.monotonic() - start > 60 * arguments.minutes:
-            break
         for drawn in DRAWN:
             clusterings = cells[i % N_SEEDS].labels if drawn == "kmeans" else found
             rng = np.random.default_rng([i, 1])

@@ -1,6 +1,6 @@
 # How often 95% intervals of the prevalence of topics hold the truth, in simulated corpora of posts
-# by few, uneven and bursty authors; and how long a million posts take. Run it in the root of the
-# repository:  Rscript benchmarks/prevalence.R [corpora]
+# by few, uneven and bursty authors. Run it in the root of the repository:
+#   Rscript benchmarks/prevalence.R [corpora]
 
 source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
@@ -88,29 +88,12 @@ coverage_of <- function(scenario) {
   cbind(scenario[rep(1, nrow(rows)), ], rows, row.names = NULL)
 }
 
-# Seconds for a million posts of 5,000 authors, 300 topics, 2 parties and 12 months.
-time_it <- function(n) {
-  author <- sample(5000, n, TRUE, prob = stats::rlnorm(5000))
-  posts <- tibble::tibble(
-    post_id = seq_len(n), image_id = seq_len(n), author = author,
-    party = c("A", "B")[1 + author %% 2], cluster = sample(300, n, TRUE, prob = 1 / (1:300)),
-    time = as.POSIXct("2024-01-01", tz = "UTC") + stats::runif(n, 0, 365.9 * 86400)
-  )
-  seconds <- function(code) round(system.time(code)[["elapsed"]], 1)
-  tibble::tribble(
-    ~what, ~seconds,
-    "topic_prevalence() of a million posts", seconds(topic_prevalence(posts, by = c(party, month))),
-    "topic_gaps() of parties", seconds(topic_gaps(posts, by = c(party, month))),
-    "topic_gaps() of months", seconds(topic_gaps(posts, by = c(month, party)))
-  )
-}
-
 set.seed(20260729)
 rows <- do.call(rbind, lapply(seq_len(nrow(scenarios)), \(i) coverage_of(scenarios[i, ])))
 write_result(
   "prevalence", rows,
   title = "How often 95% intervals of shares of topics hold the truth", simulations = n_corpora,
-  digits = 1,
+  digits = c(0, 0, 0, 0, 2, 1, 1, 1, 2, 1, 1),
   notes = c(
     paste(
       format(n_corpora, big.mark = ","), "simulated corpora per scenario; percent of 95% intervals",
@@ -123,9 +106,4 @@ write_result(
       "periods: between two periods (of 0) with the same authors."
     )
   )
-)
-write_result(
-  "prevalence_seconds", time_it(sized(1e4, 1e6)),
-  title = "Shares of topics in a million posts",
-  notes = "300 topics, 5,000 authors, 2 parties, 12 months."
 )

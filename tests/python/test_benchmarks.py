@@ -40,7 +40,7 @@ def test_no_benchmark_is_forgotten(bench):
 def test_what_has_a_clock_runs_alone_after_all_others(bench, monkeypatch):
     _, run = bench
     assert run.alone("startup.py")
-    assert run.alone("prevalence.R")
+    assert run.alone("prevalence_seconds.R")
     assert run.alone("gallery.py")
     assert not run.alone("pairs.py")
     ends = {}
@@ -52,11 +52,11 @@ def test_what_has_a_clock_runs_alone_after_all_others(bench, monkeypatch):
         return {"script": script}
 
     monkeypatch.setattr(run, "run", pretend)
-    found = list(run.run_all(["startup.py", "pairs.py", "prevalence.R", "quality.py"]))
-    assert [row["script"] for row in found][2:] == ["startup.py", "prevalence.R"]
+    found = list(run.run_all(["startup.py", "pairs.py", "prevalence_seconds.R", "quality.py"]))
+    assert [row["script"] for row in found][2:] == ["startup.py", "prevalence_seconds.R"]
     assert [ends[name][2] for name in ("pairs.py", "quality.py")] == [1, 1]
     assert ends["startup.py"][0] >= max(ends["pairs.py"][1], ends["quality.py"][1])
-    assert ends["prevalence.R"][0] >= ends["startup.py"][1]
+    assert ends["prevalence_seconds.R"][0] >= ends["startup.py"][1]
 
 
 @pytest.mark.parametrize("file", RESULTS, ids=lambda file: file.stem)
