@@ -404,7 +404,7 @@ def main() -> None:
                 "MB, peak": round(large["mb"]),
                 "MB, peak, a tenth of the rows": round(small["mb"]),
                 "exponent": round(math.log10(large["cpu"] / small["cpu"]), 2),
-                "": large["note"],
+                "made": large["note"],
             }
         )
         sys.stderr.write(f"{rows[-1]}\n")

@@ -36,7 +36,7 @@ from imagestrata.clustering.silhouette import silhouettes
 from imagestrata.clustering.vectors import as_vectors
 
 FAST = ("sampled", "squared")
-COMPARED = 20_000
+COMPARED = sized(2_000, 20_000)
 SHARE = 0.2
 
 
