@@ -24,6 +24,8 @@ from imagestrata import cluster_images, embed_images, fine_tune, scan_images, sc
 
 WEIGHTS = DATA / "mobilenet_v2_imagenet.pth"
 SIX = ("car_side", "bonsai", "ketch", "Leopards", "chandelier", "hawksbill")
+#: Photographs with a watch and without, of each of six classes, of each of twelve, and of all.
+WATCHES, OF_SIX, OF_TWELVE, ALL = sized((20, 12, 8, 130), (100, 50, 45, 609))
 TWELVE = (*SIX, "grand_piano", "umbrella", "schooner", "wheelchair", "brain", "nautilus")
 
 
@@ -34,7 +36,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", message=".*have no label.*")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        truth = photographs(folder, few=60)
+        truth = photographs(folder, few=20)
         images = scan_images(folder / "images", progress=False)
         rows = []
         for task, labels in tasks(truth).items():
@@ -60,11 +62,11 @@ def main() -> None:
 
 def tasks(truth: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Tables of labels."""
-    rest = truth[truth["class"] != "watch"].sample(100, random_state=0)
-    watch = pd.concat([truth[truth["class"] == "watch"].sample(100, random_state=0), rest])
-    six = truth[truth["class"].isin(SIX)].groupby("class").sample(50, random_state=0)
-    some = truth[truth["class"].isin(TWELVE)].groupby("class").sample(45, random_state=0)
-    others = truth[~truth["class"].isin(TWELVE)].sample(609 - len(some), random_state=0)
+    rest = truth[truth["class"] != "watch"].sample(WATCHES, random_state=0)
+    watch = pd.concat([truth[truth["class"] == "watch"].sample(WATCHES, random_state=0), rest])
+    six = truth[truth["class"].isin(SIX)].groupby("class").sample(OF_SIX, random_state=0)
+    some = truth[truth["class"].isin(TWELVE)].groupby("class").sample(OF_TWELVE, random_state=0)
+    others = truth[~truth["class"].isin(TWELVE)].sample(ALL - len(some), random_state=0)
     twelve = pd.concat([some, others])
     return {
         "watch or not": watch.assign(watch=(watch["class"] == "watch").astype(int)).drop(
