@@ -1,9 +1,9 @@
-"""A million vectors on disk through iterative clustering, and what sampling costs in truth.
+"""Many vectors on disk through iterative clustering, and what sampling costs in truth.
 
 Vectors of unbalanced groups are written to a file by blocks and clustered from there, each
 size and silhouette in a process of its own, so that its memory is its own. At 20,000 images
-the fast silhouettes are compared with the exact ones: the same fit, the same clusters. At a
-tenth of the images, clusters of the neighbourhood step that learns on a sample are compared
+the fast silhouettes are compared with the exact ones: the same fit, the same clusters. At
+100,000 images, clusters of the neighbourhood step that learns on a sample are compared
 with those of the step that compares all images with each other.
 
     python benchmarks/scale.py [--images 1000000] [--width 512] [--folder build/scale]
@@ -37,12 +37,13 @@ from imagestrata.clustering.vectors import as_vectors
 
 FAST = ("sampled", "squared")
 COMPARED = sized(2_000, 20_000)
+LEARNT = sized(2_000, 100_000)
 SHARE = 0.2
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=sized(5_000, 1_000_000))
+    parser.add_argument("--images", type=int, default=sized(5_000, 300_000, 1_000_000))
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--folder", type=Path, default=Path("build/scale"))
     parser.add_argument("--one", nargs=2, metavar=("FILE", "SILHOUETTE"), help=argparse.SUPPRESS)
@@ -71,11 +72,10 @@ def main() -> None:
             "exponent: of the growth of seconds with images.",
         ],
     )
-    tenth = arguments.images // 10
     write_result(
         "scale_neighborhoods",
-        sampled_steps(np.load(stored(tenth, arguments.width, arguments.folder))),
-        title=f"The neighbourhood step on a sample, {tenth:,} vectors",
+        sampled_steps(np.load(stored(LEARNT, arguments.width, arguments.folder))),
+        title=f"The neighbourhood step on a sample, {LEARNT:,} vectors",
         notes=[
             "learnt on: images whose neighbourhoods are learnt; all others are placed among them.",
             "seconds: of step and clustering, with default settings and the same seed. "
@@ -171,7 +171,7 @@ def memory(name: str) -> int:
 def sampled_steps(matrix: NDArray[np.float32]) -> list[dict[str, Any]]:
     """Clusters when the neighbourhood step learns on all rows, and on samples of them."""
     found: dict[int, tuple[float, IterativeKMeans]] = {}
-    for learnt in (len(matrix), neighborhoods.MOST_LEARNT, neighborhoods.MOST_LEARNT // 2):
+    for learnt in (len(matrix), len(matrix) // 2, len(matrix) // 4):
         start = time.perf_counter()
         with patch.object(neighborhoods, "MOST_LEARNT", learnt):
             model = IterativeKMeans(random_state=0).fit(matrix)
