@@ -422,7 +422,7 @@ def main() -> None:
 
 def in_a_process(name: str, n: int) -> dict[str, Any]:
     command = [sys.executable, __file__, "--alone", "--rows", str(n), "--steps", name]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

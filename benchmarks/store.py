@@ -76,13 +76,13 @@ def write(folder: Path, n: int, width: int) -> None:
     place = folder / "embeddings"
     ids = [f"{row:016x}" for row in range(n)]
     encoder = {"name": "drawn at random", "width": width}
-    parts = VectorParts(place, ids, encoder_key(encoder))
+    parts = VectorParts(place, encoder_key(encoder))
     rng = np.random.default_rng(0)
     centers = rng.standard_normal((100, width), dtype=np.float32)
-    for number, block in enumerate(parts.split(ids)):
+    for block in parts.split(ids):
         noise = rng.standard_normal((len(block), width), dtype=np.float32)
         vectors = centers[rng.integers(100, size=len(block))] + noise
-        parts.write(number, vectors, [None] * len(block))
+        parts.write(block, vectors, [None] * len(block))
     paths = [f"images/{image_id}.jpg" for image_id in ids]
     finish(place, pd.DataFrame({"image_id": ids, "path": paths, "n_copies": 1}), encoder)
 
@@ -114,7 +114,7 @@ def in_a_process(step: str, folder: Path, n: int, width: int) -> dict[str, Any]:
     """What a step needs, as a row of the table."""
     options = ["--step", step, "--folder", str(folder), "--rows", str(n), "--width", str(width)]
     found = subprocess.run(
-        [sys.executable, __file__, *options], check=True, capture_output=True, text=True
+        [sys.executable, __file__, *options], check=True, stdout=subprocess.PIPE, text=True
     )
     measured: dict[str, Any] = json.loads(found.stdout)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -133,10 +133,12 @@ def measure(work: Callable[[], None]) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     start = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - start
-    stop.set()
-    watcher.join()
+    try:
+        work()
+    finally:  # the process ends, also with an error
+        seconds = time.perf_counter() - start
+        stop.set()
+        watcher.join()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = {"seconds": round(seconds, 1), "peak MB": round(peak), "own MB": round(max(own))}
     sys.stdout.write(json.dumps(found))
