@@ -276,7 +276,7 @@ def answered(tmp_path: Path, codes: Any, **columns: Any) -> pd.DataFrame:
 def test_labels(tmp_path):
     """Texts, and values of a code, which are told apart but for their case."""
     expected = stripped(TEXTS)
-    with pytest.warns(UserWarning, match=f"{len(MISSING)} of {NAMES} images have no label"):
+    with pytest.warns(UserWarning, match=f"{len(MISSING)} of {NAMES:,} images have no label"):
         labels = answered(tmp_path, {"remark": "text"}, remark=TEXTS)
     assert stripped(labels["label"]) == [text for text in expected if text not in MISSING]
     coders = answered(tmp_path, {"remark": "text"}, remark=["x"] * NAMES, annotator=TEXTS)
