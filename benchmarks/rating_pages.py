@@ -84,7 +84,7 @@ def packets_of(folder: Path, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     vectors = rng.normal(size=(n_images, 4)).astype("float32")
     embeddings = Embeddings(images, vectors, {"name": "hog"})
     clusters = Clustering.from_labels(embeddings, [f"{row % k:02d}" for row in range(n_images)])
-    sample = sample_images(clusters, n_per_cluster=n_images)
+    sample = sample_images(clusters, n_per_cluster=float("inf"))
     return sample, assign_annotators(sample, GROUPS, N_PER_PACKET, residual="alone")
 
 
