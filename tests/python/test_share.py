@@ -439,6 +439,16 @@ def test_where_bundles_may_be_written(run, tmp_path):
     assert json.loads((bundle / MANIFEST).read_text())["protection"]["new_ids"] is True
 
 
+def test_what_a_killed_process_left_beside_a_whole_bundle_goes(run, tmp_path):
+    bundle = share(run, tmp_path / "bundle")
+    workshop = tmp_path / ".bundle.tmp"
+    workshop.mkdir()
+    (workshop / ".lock").write_text(" {}")
+    with pytest.raises(ImagestrataError, match="already holds a bundle"):
+        share_bundle(run, bundle)
+    assert not workshop.exists() and (bundle / MANIFEST).exists()
+
+
 def test_it_is_there_whole_or_not_at_all(run, tmp_path, monkeypatch):
     monkeypatch.setattr("imagestrata.share.bundle._readme", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -303,7 +304,7 @@ def share_bundle(
         )
     clustering = _shared_clustering(source, steps, embeddings, codes, given)
 
-    workshop = target.with_name(f".{target.name}.tmp")
+    workshop = _workshop(target)
     building = workshop / target.name  # the name is the title of the gallery
     lock = lock_folder(make_folder(workshop))
     shutil.rmtree(building, ignore_errors=True)  # of a killed process
@@ -346,6 +347,20 @@ def share_bundle(
         shutil.rmtree(workshop, ignore_errors=True)
     warn(_warning(linked, n_shown))
     return target
+
+
+def _workshop(target: Path) -> Path:
+    """The folder in which a bundle is built."""
+    return target.with_name(f".{target.name}.tmp")
+
+
+def _clear(workshop: Path) -> None:
+    """Remove the folder if its process was killed when the bundle had just left it."""
+    if workshop.is_dir():
+        with suppress(ImagestrataError):  # a process is at work there
+            lock = lock_folder(workshop)
+            del lock
+            shutil.rmtree(workshop, ignore_errors=True)
 
 
 def linked_share(
@@ -437,6 +452,7 @@ def _check_target(source: Path, target: Path, overwrite: bool) -> Path:
                 f"{quote(target)} already exists and is not a bundle.", "Choose another name."
             )
         if not overwrite:
+            _clear(_workshop(target.absolute()))
             raise ImagestrataError(
                 f"{quote(target)} already holds a bundle.",
                 f"Choose another folder, or use {arg('overwrite', True)} to replace it.",
