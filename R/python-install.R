@@ -130,7 +130,14 @@ check_python <- function(python, call = rlang::caller_env()) {
 find_pythons <- function() {
   names <- c("python3", "python", paste0("python3.", 14:11))
   pyenv <- file.path(Sys.getenv("PYENV_ROOT", "~/.pyenv"), "versions", "*", "bin", "python")
-  found <- unique(c(Sys.which(names), Sys.glob(path.expand(pyenv))))
+  # Where the installers of python.org put it on Windows; they do not add it to the path.
+  local <- Sys.getenv("LOCALAPPDATA")
+  folders <- c(
+    if (nzchar(local)) file.path(local, c("Python/pythoncore-3*", "Programs/Python/Python3*")),
+    if (nzchar(Sys.getenv("ProgramFiles"))) file.path(Sys.getenv("ProgramFiles"), "Python3*")
+  )
+  others <- Sys.glob(c(path.expand(pyenv), file.path(folders, "python.exe")))
+  found <- unique(c(Sys.which(names), others))
   unname(found[nzchar(found)])
 }
 

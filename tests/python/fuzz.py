@@ -10,7 +10,6 @@ process dead. Each mutation follows from the seed and its number alone.
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import struct
 import subprocess
@@ -232,6 +231,8 @@ def fuzz(n: int, seed: int, per_process: int = 5000) -> Found:
 
 def _decode(start: int, stop: int, seed: int, progress: Path) -> dict[str, Any]:
     """In the watched process."""
+    import resource
+
     resource.setrlimit(resource.RLIMIT_AS, (_LIMIT, _LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     outcomes: Counter[str] = Counter()
@@ -277,6 +278,8 @@ def _options(number: int) -> dict[str, Any]:
 
 def _peak() -> int:
     """The most memory that this process ever held, in bytes."""
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import getpass
 import os
 import re
@@ -139,6 +138,8 @@ def test_links_lead_to_the_same_lock(tmp_path):
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    import fcntl
+
     def none(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 

@@ -119,5 +119,6 @@ def test_the_workflow_tests_three_systems_both_languages_and_old_packages_every_
     assert workflow[True]["schedule"]  # YAML reads the key "on" as true
     assert {"run": "make test-lowest"} in jobs["lowest"]["steps"]
     systems = {"windows-latest", "macos-latest", "ubuntu-latest"}
-    assert set(jobs["python"]["strategy"]["matrix"]["os"]) == systems
+    for job in ("python", "stranger"):
+        assert set(jobs[job]["strategy"]["matrix"]["os"]) == systems
     assert {one["os"] for one in jobs["r"]["strategy"]["matrix"]["include"]} == systems

@@ -58,6 +58,25 @@ test_that("an environment is made and filled, with the torch that was chosen", {
   ))
 })
 
+test_that("Python is found where installers of Windows put it", {
+  local <- withr::local_tempdir()
+  programs <- withr::local_tempdir()
+  withr::local_envvar(LOCALAPPDATA = local, ProgramFiles = programs, PYENV_ROOT = local)
+  pythons <- c(
+    file.path(local, "Python", "pythoncore-3.14-64", "python.exe"),
+    file.path(local, "Programs", "Python", "Python313", "python.exe"),
+    file.path(programs, "Python312", "python.exe")
+  )
+  expect_false(any(pythons %in% find_pythons()))
+  for (python in pythons) {
+    dir.create(dirname(python), recursive = TRUE)
+    file.create(python)
+  }
+  expect_true(all(pythons %in% find_pythons()))
+  withr::local_envvar(LOCALAPPDATA = NA, ProgramFiles = NA)
+  expect_false(any(pythons %in% find_pythons()))
+})
+
 test_that("install_imagestrata() makes an environment that can be found", {
   skip_if(length(find_pythons()) == 0, "no Python")
   home <- withr::local_tempdir()
