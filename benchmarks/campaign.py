@@ -40,7 +40,7 @@ class Table:
         if report.when != "call" and report.passed:
             return
         test, _, step = report.nodeid.partition("::")[2].rstrip("]").partition("[")
-        struck = dict(report.user_properties).get("moments", "")
+        struck = dict(report.user_properties).get("moments")
         what = test.removeprefix("test_").replace("_", " ")
         for fault in ("interrupt", "error"):
             if step.endswith(f"-{fault}") or step.startswith(f"{fault}-"):
@@ -48,7 +48,7 @@ class Table:
                 step = re.sub(f"^{fault}-|-{fault}$", "", step)
         row = {
             "test": what,
-            "step": step,
+            "step": step or None,
             "struck at": struck,
             "outcome": report.outcome,
             "seconds": round(report.duration),
@@ -56,8 +56,8 @@ class Table:
         }
         rows = self.rows()
         at = [(one["test"], one["step"]) for one in rows]
-        if (what, step) in at:
-            rows[at.index((what, step))] = row
+        if (what, row["step"]) in at:
+            rows[at.index((what, row["step"]))] = row
         else:
             rows = sorted([*rows, row], key=lambda one: one["test"])
         seconds = f"{sum(one['seconds'] for one in rows):,} s in all."

@@ -113,14 +113,16 @@ def test_each_row_of_a_campaign_has_its_commit(bench, monkeypatch, made):
             table.pytest_runtest_logreport(report("test_killed[scan]", "failed", "3 of 9"))
         else:
             table.pytest_runtest_logreport(report("test_killed[scan]", "passed", "9 of 9"))
+        table.pytest_runtest_logreport(report("test_links", outcome))
     sys.modules.pop("campaign")
     rows = json.loads((machine.RESULTS / "struck.json").read_text(encoding="utf-8"))["rows"]
     assert [tuple(row.values()) for row in rows] == [
         ("killed", "scan", "9 of 9", "passed", 2, "89abcdef+"),
+        ("links", None, None, "passed", 2, "89abcdef+"),
         ("stopped it goes on (error)", "scan", None, "passed", 2, made),
     ]
     page = (machine.RESULTS / "struck.md").read_text(encoding="utf-8")
-    assert "- A note.\n- 4 s in all." in page and "each row on its commit." in page
+    assert "- A note.\n- 6 s in all." in page and "each row on its commit." in page
 
 
 def test_the_runner_goes_on_after_a_failure_and_does_not_repeat(
