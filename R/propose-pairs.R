@@ -6,7 +6,8 @@
 #'
 #' @details The next pair is taken where the expected loss per pair of the better decision, times
 #' the harmonic mean of the numbers of images on both sides, is largest, divided by the number of
-#' pairs already taken there plus one, to the power 1.5.
+#' pairs already taken there plus one, to the power 1.5; or inside a part that judged pairs divide,
+#' where the image whose side tells most is paired with one whose side is certain.
 #'
 #' @param clustering The clustering to be improved, from [cluster_images()].
 #' @param judged The judged pairs so far, as for [improve_clusters()]. They decide which further

@@ -3,7 +3,8 @@
 Needs ``caltech101-unbalanced.tar`` and ``mobilenet_v2_imagenet.pth`` in ``../shared/data``,
 which are no part of the project. The classes of the photographs say which pairs belong together.
 
-    python benchmarks/improving.py [--seeds 3] [--only efficientnet_lite0]
+    python benchmarks/improving.py [--seeds 3] [--only efficientnet_lite0] [--plan NAME]
+        [--clustering default]
 """
 
 from __future__ import annotations
@@ -37,8 +38,7 @@ ENCODERS = ("efficientnet_lite0", "mobilenet_v2", "hog")
 #: How 300 pairs are drawn: by sample_pairs(), and by propose_pairs() in rounds.
 PLANS = {
     "300 sampled": (300, ()),
-    "100 sampled, 2 rounds of 100": (100, (100, 100)),
-    "3 rounds of 100": (0, (100, 100, 100)),
+    "60 sampled, 3 rounds of 80": (60, (80, 80, 80)),
 }
 ERRORS = (0.0, 0.05)
 CLUSTERINGS = {"default": {}, "kmeans": {"method": "kmeans", "n_clusters": 80}}
@@ -131,6 +131,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=sized(1, 1, 3))
     parser.add_argument("--only", default=sized("efficientnet_lite0", "efficientnet_lite0", "all"))
+    parser.add_argument("--plan", choices=PLANS)
+    parser.add_argument("--clustering", choices=CLUSTERINGS)
     parser.add_argument("--dry", action="store_true", help="print, and write no result")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
@@ -138,13 +140,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, classes, embeddings in corpora(options.only, Path(folder)):
             for how, given in CLUSTERINGS.items():
-                if how != "default" and "," in name:
+                if (how != "default" and "," in name) or options.clustering not in (None, how):
                     continue
                 made = [
                     cluster_images(embeddings, seed=seed, progress=False, **given)
                     for seed in range(options.seeds)
                 ]
                 for plan, draws in PLANS.items():
+                    if options.plan not in (None, plan):
+                        continue
                     for errors in ERRORS:
                         found = [
                             gains(one, classes, embeddings, draws, errors, seed)

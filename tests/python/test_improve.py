@@ -132,6 +132,7 @@ def small_tree() -> JoinTree:
         size=np.array([4, 2, 6, 3, 9]),
         cluster=np.array([1, 1, 1, 2, 0]),
         roots={1: 2, 2: 3},
+        space=np.zeros((9, 1)),
     )
 
 
@@ -175,6 +176,7 @@ def test_judgements_teach_about_similar_joins_elsewhere() -> None:
         size=np.array([5, 5, 10] * 3),
         cluster=np.array(cluster),
         roots={1: 2, 2: 5, 3: 8},
+        space=np.zeros((30, 1)),
     )
     before = believe(tree, np.array([], int), np.array([], bool), 0.05).mean[8]
     nodes = np.repeat([2, 5], 6)
@@ -225,7 +227,7 @@ def test_proposals_go_where_errors_cost_most_and_pairs_are_left() -> None:
     assert stakes(tree).tolist() == [0, 0, 16 / 6, 0, 36 / 9]
     regret = np.array([0.5, 0.5, 0.2, 0.5, 0.01])
     belief = Belief(zero, zero, regret, zero, zero)
-    wanted = proposed(tree, belief, 6, np.array([0, 0, 3, 0, 18]))
+    wanted, _ = proposed(tree, belief, 6, np.array([0, 0, 3, 0, 18]), [])
     assert wanted.tolist() == [0, 0, 3, 0, 3]
 
 
@@ -243,7 +245,7 @@ def test_clusters_are_split_and_merged_as_people_judge(found: Clustering) -> Non
     assert after.nunique() == 3
     row = improved.summary.iloc[0]
     assert row[["n_merges", "n_splits", "n_clusters_before", "n_clusters"]].tolist() == [1, 1, 3, 3]
-    assert row["n_agreed"] == row["n_reversed"] > 10
+    assert row["n_agreed"] == row["n_reversed"] > 5
     notes = improved.edits.drop_duplicates("edit").set_index("action")["note"]
     assert (
         notes["split"].endswith("judged pairs apart")

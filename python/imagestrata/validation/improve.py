@@ -30,6 +30,7 @@ from ..validate import (
 )
 from ..verbs import public
 from ..wording import arg, quote, verb
+from .division import Piece, pieces
 from .folds import deal_folds
 from .join_tree import JoinTree, join_tree
 from .pair_scores import (
@@ -43,12 +44,16 @@ from .pair_scores import (
     strata_of,
     tell_not_weighted,
 )
-from .teaching import believe, best_joins, proposed
+from .teaching import Belief, believe, best_joins, proposed
 
 Array: TypeAlias = NDArray[Any]
 
 #: Standard deviations by which the evidence must exceed what an edit needs, tried in this order.
 _CAUTION = (0.5, 1.0, 2.0)
+#: Standard errors by which agreement with the edits must exceed disagreement on held-out pairs.
+_N_ERRORS = 2
+#: Held-out pairs that must agree with the division of a cluster, for each that does not.
+_AGREED = 2
 #: Stratum of pairs that teach and are no probability sample.
 TEACHING = "teaching"
 _N_DRAWS = 1000
@@ -144,9 +149,9 @@ def improve_clusters(
     clustering : Clustering
         It does not change: the improved clustering is in the result.
     pairs : DataFrame
-        Judged pairs, with one ``judgement`` each, from 0 to 2: results of :func:`read_pairs` or
-        :func:`consensus`. Best are pairs of :func:`propose_pairs`, together with some of
-        :func:`sample_pairs` for the scores.
+        Judged pairs, with one ``judgement`` each, from 0 to 2: results of :func:`read_pairs` or of
+        :func:`consensus`, which makes one judgement of several of a pair. Best are pairs of
+        :func:`propose_pairs`, together with some of :func:`sample_pairs` for the scores.
     embeddings : Embeddings, or vectors, optional
         The vectors of the images. By default those from which the clustering was made, if it still
         knows them.
@@ -206,11 +211,17 @@ def improve_clusters(
     expected B-cubed F, where each share is moved by half a standard deviation towards what the
     clusters are now.
 
+    *Divisions.* Pairs inside each of these parts divide it in two: by the logistic function of its
+    vectors, with a ridge penalty, that makes the judgements most probable, where two images belong
+    together if they are on the same side. A part is divided if B-cubed precision is expected to
+    gain more than recall loses, and so are its sides.
+
     *When edits are made.* Each fold of pairs is held out in turn, and the other pairs, without
     those that have an image in common with it, make edits. Edits are only made from all pairs if
-    the held-out judgements that the edits reverse agree with them, by more than one standard
-    error of the difference; otherwise the evidence must exceed what is needed by one and then
-    two standard deviations, and then no edit is made.
+    the held-out judgements that the edits reverse agree with them, by more than two standard
+    errors of the difference; otherwise the evidence must exceed what is needed by one and then
+    two standard deviations, and then no edit is made. A cluster is only divided if two held-out
+    pairs inside agree with its division for each one that does not.
 
     *Scores.* They are those of the whole procedure: within each fold this choice is made without
     the pairs of the fold. No pair is scored by edits that it, or a pair with one of its images,
@@ -254,7 +265,7 @@ def improve_clusters(
     data = _Judged.of(clustering, tree, judged, same_from)
     fold = deal_folds(judged, folds, same_from, seed)
 
-    teacher = _Teacher(tree, data, folds, error_rate, seed)
+    teacher = _Teacher(tree, data, folds, error_rate, seed, smallest)
     parts, caution = teacher.learn(np.ones(len(judged), dtype=bool))
     after = np.zeros(len(judged), dtype=bool)
     for number in range(folds):
@@ -347,7 +358,8 @@ def propose_pairs(
     -----
     The next pair is taken where the expected loss per pair of the better decision, times the
     harmonic mean of the numbers of images on both sides, is largest, divided by the number of pairs
-    already taken there plus one, to the power 1.5.
+    already taken there plus one, to the power 1.5; or inside a part that judged pairs divide, where
+    the image whose side tells most is paired with one whose side is certain.
     """
     clustering = check_clustering(clustering)
     n = check_int("n", n, minimum=1)
@@ -368,17 +380,25 @@ def propose_pairs(
     # Pairs that were drawn and wait for a judgement are not drawn again.
     others = _Judged.of(clustering, tree, waiting, same_from)
     known = data.node >= 0
-    belief = believe(tree, data.node[known], data.same[known], error_rate)
-    nodes = np.concatenate([data.node[known], others.node[others.node >= 0]])
-    left = tree.sides.prod(axis=1) - np.bincount(nodes, minlength=len(tree.size))
-    wanted = proposed(tree, belief, n, left)
+    teacher = _Teacher(tree, data, 1, error_rate, seed, smallest)
+    _, whole, belief = teacher.divided(known, _CAUTION[0])
+    asked = [piece for top in whole for piece in top.all() if piece.division is not None]
+    node = np.concatenate([data.node[known], others.node[others.node >= 0]])
+    left = tree.sides.prod(axis=1) - np.bincount(node, minlength=len(tree.size))
+    by_node, by_piece = proposed(tree, belief, n, left, asked)
     rng = np.random.default_rng([seed, 8, len(table)])
     a, b = np.concatenate([data.a, others.a]), np.concatenate([data.b, others.b])
     taken = {frozenset(pair) for pair in zip(a.tolist(), b.tolist(), strict=True)}
     drawn: list[tuple[int, int]] = []
-    for node in np.flatnonzero(wanted):
+    used = np.concatenate([a, b])
+    for place in np.flatnonzero(by_piece):
+        for pair in asked[place].ask(int(by_piece[place]), used, rng):
+            if frozenset(pair) not in taken:
+                taken.add(frozenset(pair))
+                drawn.append(pair)
+    for node in np.flatnonzero(by_node):
         one, other = (tree.images_under(child) for child in tree.children[node])
-        drawn += _draw_across(one, other, int(wanted[node]), taken, rng)
+        drawn += _draw_across(one, other, int(by_node[node]), taken, rng)
     rows = pd.DataFrame(drawn, columns=["a", "b"], dtype=np.int64)
     found = pairs_table(clustering.images, {TEACHING: rows}, {TEACHING: max(len(drawn), 1)}, rng)
     return found.assign(N_h=np.nan, probability=np.nan)
@@ -444,6 +464,7 @@ class _Teacher:
     folds: int
     error_rate: float
     seed: int
+    smallest: int = 5
 
     def learn(self, those: Array) -> tuple[Array, float]:
         """The part of each image, and the caution that held-out pairs ask for.
@@ -464,15 +485,45 @@ class _Teacher:
                 held[rows[fold == number]] = True
                 parts = self.cut(those & self.data.apart_from(held), caution)
                 gain[fold == number] = self._gain(parts, rows[fold == number])
-            if gain.any() and gain.sum() > np.sqrt((gain**2).sum()):
-                return self.cut(those, caution), caution
+            if gain.any() and gain.sum() > _N_ERRORS * np.sqrt((gain**2).sum()):
+                return self._without_doubtful(self.cut(those, caution), rows, gain), caution
         return self.tree.parts(self.tree.cluster > 0), np.inf
 
     def cut(self, those: Array, caution: float) -> Array:
         """The part of each image, from the pairs ``those``."""
+        parts, whole, _ = self.divided(those, caution)
+        number = len(self.tree.size)
+        for piece in (one for top in whole for one in top.all() if not one.sides):
+            parts[piece.images] = number
+            number += 1
+        return parts
+
+    def divided(self, those: Array, caution: float) -> tuple[Array, list[Piece], Belief]:
+        """The parts of the tree, how pairs divide each, and what they say about joins."""
         those = those & (self.data.node >= 0)
         belief = believe(self.tree, self.data.node[those], self.data.same[those], self.error_rate)
-        return self.tree.parts(best_joins(self.tree, belief, caution))
+        parts = self.tree.parts(best_joins(self.tree, belief, caution))
+        judged = self.data.a[those], self.data.b[those], self.data.same[those]
+        whole = [
+            pieces(self.tree.space, np.flatnonzero(parts == node), *judged,
+                   self.error_rate, self.smallest, caution)
+            for node in np.unique(parts[parts >= 0])
+        ]  # fmt: skip
+        return parts, whole, belief
+
+    def _without_doubtful(self, parts: Array, rows: Array, gain: Array) -> Array:
+        """Parts, with clusters whole again that held-out pairs inside do not divide.
+
+        Two pairs must agree with the division for each one that does not.
+        """
+        clusters = self.data.clusters
+        own = np.where(self.data.together(clusters, rows), clusters[self.data.a[rows]], -1)
+        for cluster in np.unique(clusters[clusters >= 0]):
+            agreed = (gain[own == cluster] > 0).sum()
+            if agreed <= _AGREED * (gain[own == cluster] < 0).sum():
+                inside = clusters == cluster
+                parts[inside] = np.bincount(parts[inside]).argmax()
+        return parts
 
     def _gain(self, parts: Array, rows: Array) -> Array:
         """For each pair 1 if parts agree with the judges and clusters do not, -1 the other way."""
@@ -561,14 +612,15 @@ def _edits(clustering: Clustering, data: _Judged, tree: JoinTree, parts: Array) 
     first = int(edits["edit"].max()) + 1 if len(edits) else 1
     ids = clustering.images["image_id"].astype(str).to_numpy()
     inside = data.clusters >= 0
-    by_part = pd.DataFrame({"part": parts[inside], "cluster": data.clusters[inside]})
+    root = _joined(data.clusters, parts)
     lines: list[dict[str, Any]] = []
 
     def note(same: bool, those: Array) -> str:
         n = int((data.same[those] == same).sum())
         return f"{n} of {plural(int(those.sum()), 'judged pair')} {'together' if same else 'apart'}"
 
-    for _, clusters in by_part.groupby("part")["cluster"]:
+    by_root = pd.DataFrame({"cluster": data.clusters, "root": root, "part": parts})[inside]
+    for _, clusters in by_root.groupby("root")["cluster"]:
         numbers = np.sort(clusters.unique())
         if len(numbers) < 2:
             continue
@@ -579,11 +631,11 @@ def _edits(clustering: Clustering, data: _Judged, tree: JoinTree, parts: Array) 
              "clusters": " ".join(map(str, numbers)), "note": note(True, those)}
         )  # fmt: skip
     number = first + len(lines)
-    for cluster, own in by_part.groupby("cluster")["part"]:
+    for cluster, own in by_root.groupby("root")["part"]:
         sizes = own.value_counts()
         if len(sizes) < 2:
             continue
-        of_cluster = data.clusters == cluster
+        of_cluster = root == cluster
         those = of_cluster[data.a] & of_cluster[data.b] & ~data.together(parts)
         said = note(False, those)
         for label, part in enumerate(sizes.index[1:], 1):
@@ -595,6 +647,19 @@ def _edits(clustering: Clustering, data: _Judged, tree: JoinTree, parts: Array) 
         number += 1
     columns = ["edit", "action", "clusters", "image_id", "into", "note"]
     return pd.DataFrame(lines, columns=columns).astype({"into": "Int64"})
+
+
+def _joined(clusters: Array, parts: Array) -> Array:
+    """For each image the smallest of the clusters that have parts in common with its own."""
+    root = clusters.copy()
+    while True:
+        lowest = root.copy()
+        for labels in (parts, clusters):
+            known = pd.Series(lowest).groupby(labels).transform("min").to_numpy()
+            lowest = np.where(clusters >= 0, known, clusters)
+        if (lowest == root).all():
+            return root
+        root = lowest
 
 
 def _scores(

@@ -45,6 +45,8 @@ class JoinTree:
         Number of the cluster in which a node is, and 0 above.
     roots : dict of int to int
         Node of each cluster, by its number.
+    space : ndarray of shape (n_images, n_components)
+        Vectors in which images are compared.
     """
 
     group: Array
@@ -53,6 +55,7 @@ class JoinTree:
     size: Array
     cluster: Array
     roots: dict[int, int]
+    space: Array
 
     @property
     def is_leaf(self) -> Array:
@@ -145,6 +148,7 @@ def join_tree(rows: Array, clusters: Array, smallest: int, seed: int) -> JoinTre
         np.array(build.size),
         np.array(build.cluster),
         roots,
+        space,
     )
 
 

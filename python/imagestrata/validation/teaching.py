@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .division import Piece
 from .join_tree import JoinTree
 
 Array: TypeAlias = NDArray[Any]
@@ -219,8 +220,12 @@ def stakes(tree: JoinTree) -> Array:
     return stake
 
 
-def proposed(tree: JoinTree, belief: Belief, n: int, left: Array) -> Array:
-    """How many pairs of each node to judge next, where a wrong decision would cost most.
+def proposed(
+    tree: JoinTree, belief: Belief, n: int, left: Array, asked: list[Piece]
+) -> tuple[Array, Array]:
+    """How many pairs of each node, and of each piece that pairs divide, to judge next.
+
+    They go where a wrong decision would cost most.
 
     Parameters
     ----------
@@ -228,13 +233,19 @@ def proposed(tree: JoinTree, belief: Belief, n: int, left: Array) -> Array:
         Number of pairs.
     left : ndarray of shape (n_nodes,)
         Pairs of each node that are not judged.
+    asked : list of Piece
     """
-    cost = stakes(tree) * belief.regret
+    n_nodes = len(left)
+    cost = np.append(stakes(tree) * belief.regret, [piece.loss() for piece in asked])
+    power = np.repeat([1.5, 1.0], [n_nodes, len(asked)])
+    # The regret of a node knows the pairs that were judged across it.
+    known = np.append(np.zeros(n_nodes), [piece.n_pairs for piece in asked])
+    limit = np.append(left, [len(piece.images) // 2 for piece in asked])
     wanted = np.zeros(len(cost), dtype=np.int64)
     for _ in range(n):
-        gain = np.where(wanted < left, cost / (1.0 + wanted) ** 1.5, -1)
-        node = int(np.argmax(gain))
-        if gain[node] <= 0:
+        gain = np.where(wanted < limit, cost / (1 + known + wanted) ** power, -1)
+        place = int(np.argmax(gain))
+        if gain[place] <= 0:
             break
-        wanted[node] += 1
-    return wanted
+        wanted[place] += 1
+    return wanted[:n_nodes], wanted[n_nodes:]
