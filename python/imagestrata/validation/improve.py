@@ -51,7 +51,7 @@ Array: TypeAlias = NDArray[Any]
 #: Standard deviations by which the evidence must exceed what an edit needs, tried in this order.
 _CAUTION = (0.5, 1.0, 2.0)
 #: Standard errors by which agreement with the edits must exceed disagreement on held-out pairs.
-_N_ERRORS = 2
+_N_ERRORS = 2.0
 #: Held-out pairs that must agree with the division of a cluster, for each that does not.
 _AGREED = 2
 #: Stratum of pairs that teach and are no probability sample.
@@ -478,20 +478,30 @@ class _Teacher:
         order = np.random.default_rng([self.seed, 9]).permutation(len(rows))
         fold = np.empty(len(rows), dtype=np.int64)
         fold[order] = np.arange(len(rows)) % self.folds
-        for caution in _CAUTION:
-            gain = np.zeros(len(rows))
-            for number in range(self.folds):
-                held = np.zeros(len(self.data.a), dtype=bool)
-                held[rows[fold == number]] = True
-                parts = self.cut(those & self.data.apart_from(held), caution)
-                gain[fold == number] = self._gain(parts, rows[fold == number])
-            if gain.any() and gain.sum() > _N_ERRORS * np.sqrt((gain**2).sum()):
-                return self._without_doubtful(self.cut(those, caution), rows, gain), caution
-        return self.tree.parts(self.tree.cluster > 0), np.inf
+        found = self.tree.parts(self.tree.cluster > 0), np.inf
+        least = np.zeros(len(rows))  # what the cut of the tree gains, or else the clusters as they are
+        for divide, n_errors in ((False, 1.0), (True, _N_ERRORS)):
+            for caution in _CAUTION:
+                gain = np.zeros(len(rows))
+                for number in range(self.folds):
+                    held = np.zeros(len(self.data.a), dtype=bool)
+                    held[rows[fold == number]] = True
+                    parts = self.cut(those & self.data.apart_from(held), caution, divide)
+                    gain[fold == number] = self._gain(parts, rows[fold == number])
+                more = gain - least
+                if more.any() and more.sum() > n_errors * np.sqrt((more**2).sum()):
+                    parts = self.cut(those, caution, divide)
+                    if divide:
+                        parts = self._without_doubtful(parts, rows, gain)
+                    found, least = (parts, caution), gain
+                    break
+        return found
 
-    def cut(self, those: Array, caution: float) -> Array:
+    def cut(self, those: Array, caution: float, divide: bool) -> Array:
         """The part of each image, from the pairs ``those``."""
         parts, whole, _ = self.divided(those, caution)
+        if not divide:
+            return parts
         number = len(self.tree.size)
         for piece in (one for top in whole for one in top.all() if not one.sides):
             parts[piece.images] = number
