@@ -315,8 +315,8 @@ def test_pairs_with_a_common_image_do_not_teach_about_held_out_ones(found: Clust
 def test_nothing_is_learnt_from_too_few_pairs(found: Clustering) -> None:
     pairs = judge([(0, 1), (0, 15), (22, 23), (25, 35)])
     tree = _tree_of(found, None, 5)
-    teacher = _Teacher(tree, _Judged.of(found, tree, pairs, 1), 2, 0.05, 0)
-    parts, caution = teacher.learn(np.ones(4, dtype=bool))
+    teacher = _Teacher(tree, _Judged.of(found, tree, pairs, 1), 0.05, 5)
+    parts, caution = teacher.learn(np.ones(4, dtype=bool), 2, 0)
     assert caution == np.inf and len(np.unique(parts)) == 3
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .judgements import PRIOR_PAIRS, judged_share, judgement_loss
+
 Array: TypeAlias = NDArray[Any]
 
 #: Inverse variance of the coefficients, for vectors whose total variance is 1.
@@ -21,7 +23,7 @@ _START = 2.0
 #: Share of the images of a side, those that lie there most certainly, of which one is the partner
 #: of an image whose side is to be found out, and the smallest number of them.
 _CERTAIN, _FEWEST = 0.25, 3
-#: Expected share of pairs apart in a piece, a prior worth two pairs.
+#: Expected share of pairs apart in images that are not divided.
 _APART = 0.1
 
 
@@ -38,7 +40,7 @@ class Division:
     expected : ndarray of shape (n_images,)
         The same, averaged over the uncertainty of the coefficients.
     covariance : ndarray of shape (d, d)
-        Of the coefficients.
+        Covariance of the coefficients.
     """
 
     design: Array
@@ -53,7 +55,7 @@ class Division:
         return first
 
     def gain(self) -> tuple[float, float]:
-        """What the sum of B-cubed precision gains, and that of recall loses, by dividing.
+        """By how much the division raises the sum of B-cubed precision, and lowers that of recall.
 
         Two images belong together if they are on the same side.
         """
@@ -70,7 +72,7 @@ class Division:
         return float(precision), lost
 
 
-def divide(rows: Array, a: Array, b: Array, same: Array, error_rate: float) -> Division:
+def fit_division(rows: Array, a: Array, b: Array, same: Array, error_rate: float) -> Division:
     """The division that makes judged pairs most probable.
 
     The probability that an image is on the first side is a logistic function of its vector, and a
@@ -93,41 +95,43 @@ def divide(rows: Array, a: Array, b: Array, same: Array, error_rate: float) -> D
     scale = np.sqrt((centred**2).sum(axis=1).mean()) or 1.0
     design = np.hstack([centred / scale, np.ones((len(rows), 1))])
     one, other = design[a], design[b]
-    clear = 1 - 2 * error_rate
 
-    def judged(p: Array, q: Array) -> Array:
-        together = p * q + (1 - p) * (1 - q)
-        share: Array = np.clip(error_rate + clear * together, 1e-9, 1 - 1e-9)
-        return share
+    def together(coefficients: Array) -> tuple[Array, Array]:
+        """Probability that each pair is on one side, and its derivative by the coefficients."""
+        p, q = expit(one @ coefficients), expit(other @ coefficients)
+        slopes = one * ((2 * q - 1) * p * (1 - p))[:, None]
+        slopes += other * ((2 * p - 1) * q * (1 - q))[:, None]
+        return p * q + (1 - p) * (1 - q), slopes
 
     def loss(coefficients: Array) -> tuple[float, Array]:
-        p, q = expit(one @ coefficients), expit(other @ coefficients)
-        share = judged(p, q)
-        value = -np.where(same, np.log(share), np.log1p(-share)).sum()
-        slope = clear * (share - same) / (share * (1 - share))
-        gradient = one.T @ (slope * (2 * q - 1) * p * (1 - p))
-        gradient += other.T @ (slope * (2 * p - 1) * q * (1 - q)) + _RIDGE * coefficients
-        return float(value + _RIDGE / 2 * coefficients @ coefficients), gradient
+        share, slopes = together(coefficients)
+        value, slope = judgement_loss(share, same, error_rate)
+        penalty = _RIDGE / 2 * coefficients @ coefficients
+        return float(value + penalty), slopes.T @ slope + _RIDGE * coefficients
 
-    sign = np.where(same, 1.0, -1.0)
-    products = one.T @ (sign[:, None] * other)
+    # Pairs together pull along the leading directions, pairs apart push.
+    products = one.T @ (np.where(same, 1.0, -1.0)[:, None] * other)
     directions = np.linalg.eigh(products + products.T)[1][:, ::-1][:, :_N_STARTS]
-    found = []
+    fits = []
     for direction in directions.T:
         spread = float((design @ direction).std()) or 1.0
-        found.append(minimize(loss, direction * _START / spread, jac=True, method="L-BFGS-B"))
-    best = min(found, key=lambda fit: float(fit.fun)).x
-    p, q = expit(one @ best), expit(other @ best)
-    share = judged(p, q)
-    slopes = one * ((2 * q - 1) * p * (1 - p))[:, None]
-    slopes += other * ((2 * p - 1) * q * (1 - q))[:, None]
-    slopes *= (clear / np.sqrt(share * (1 - share)))[:, None]
+        fits.append(minimize(loss, direction * _START / spread, jac=True, method="L-BFGS-B"))
+    best = min(fits, key=lambda fit: float(fit.fun)).x
+
+    share, slopes = together(best)
+    judged = judged_share(share, error_rate)
+    slopes *= ((1 - 2 * error_rate) / np.sqrt(judged * (1 - judged)))[:, None]
     covariance = np.linalg.inv(slopes.T @ slopes + _RIDGE * np.eye(design.shape[1]))
     logit = design @ best
-    variance = np.einsum("ij,jk,ik->i", design, covariance, design)
-    return Division(
-        design, expit(logit), expit(logit / np.sqrt(1 + np.pi / 8 * variance)), covariance
-    )
+    # The mean of a logistic function of a normal variable (MacKay 1992).
+    averaged = logit / np.sqrt(1 + np.pi / 8 * _variances(design, covariance))
+    return Division(design, expit(logit), expit(averaged), covariance)
+
+
+def _variances(design: Array, covariance: Array) -> Array:
+    """Variance of the logit of each image."""
+    variances: Array = ((design @ covariance) * design).sum(axis=1)
+    return variances
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,48 +160,56 @@ class Piece:
         """The piece and those into which it is divided."""
         return [self, *(piece for side in self.sides for piece in side.all())]
 
+    def ends(self) -> list[Piece]:
+        """The pieces that are not divided; together they have all images."""
+        return [piece for piece in self.all() if not piece.sides]
+
     def loss(self) -> float:
         """Number of images whose place is expected to be wrong."""
         if self.division is not None and self.sides:
             return float(2 * np.minimum(self.division.side, 1 - self.division.side).sum())
-        return len(self.images) * (self.n_apart + 2 * _APART) / (self.n_pairs + 2)
+        n_apart = self.n_apart + PRIOR_PAIRS * _APART
+        return len(self.images) * n_apart / (self.n_pairs + PRIOR_PAIRS)
 
     def ask(self, n: int, used: Array, rng: np.random.Generator) -> list[tuple[int, int]]:
-        """Pairs that tell most about the division.
+        """At most ``n`` pairs that tell most about the division.
 
         The first image is the one whose judgement is expected to reduce the uncertainty of the
-        coefficients most, and the other one lies on its side with most certainty. Images in
-        ``used`` come last.
+        coefficients most, and the other one is among those that lie on its side most certainly.
+        Images in ``used`` come last.
         """
-        found = self.division
-        assert found is not None
+        if self.division is None:
+            return []
+        design, covariance = self.division.design, self.division.covariance
+        side, expected = self.division.side, self.division.expected
         free = ~np.isin(self.images, used)
         if free.sum() < 2 * n:
             free[:] = True
-        design, covariance = found.design, found.covariance.copy()
-        information = found.side * (1 - found.side)
-        variance = np.einsum("ij,jk,ik->i", design, covariance, design)
-        certain = np.abs(found.expected - 0.5)
+        information = side * (1 - side)
+        variance = _variances(design, covariance)
+        certain = np.abs(expected - 0.5)
         pairs = []
         for _ in range(min(n, len(self.images) // 2)):
             one = int(np.where(free, information * variance, -1).argmax())
             free[one] = False
             direction = covariance @ design[one]
             shrink = information[one] / (1 + information[one] * variance[one])
-            covariance -= shrink * np.outer(direction, direction)
-            variance -= shrink * (design @ direction) ** 2
-            beside = (found.expected > 0.5) == (found.expected[one] > 0.5)
+            covariance = covariance - shrink * np.outer(direction, direction)
+            variance = variance - shrink * (design @ direction) ** 2
+            beside = (expected > 0.5) == (expected[one] > 0.5)
             beside[one] = False
-            order = np.argsort(-np.where(beside, certain - 10.0 * ~free, -100.0), kind="stable")
-            other = int(rng.choice(order[: max(_FEWEST, int(beside.sum() * _CERTAIN))]))
-            if other == one:
+            if not beside.any():
                 continue
+            # Of images on the side of the first one, free ones come first, then certain ones.
+            order = np.lexsort((-certain, ~free, ~beside))
+            n_partners = max(_FEWEST, int(beside.sum() * _CERTAIN))
+            other = int(rng.choice(order[: min(n_partners, int(beside.sum()))]))
             free[other] = False
             pairs.append((int(self.images[one]), int(self.images[other])))
         return pairs
 
 
-def pieces(
+def divide(
     rows: Array,
     images: Array,
     a: Array,
@@ -207,9 +219,20 @@ def pieces(
     smallest: int,
     caution: float,
 ) -> Piece:
-    """Divide images in two as long as that is expected to improve B-cubed F.
+    """Divide images in two, and their sides, as long as that is expected to improve B-cubed F.
 
-    What precision gains must exceed what recall loses, ``1 + caution`` times.
+    Parameters
+    ----------
+    rows : ndarray of shape (n_rows, d)
+        Vectors of all images.
+    images : ndarray of shape (n_images,)
+        Rows of the images that are to be divided.
+    a, b, same, error_rate
+        All judged pairs, as for :func:`fit_division`; those inside ``images`` count.
+    smallest : int
+        Smallest number of images of a side.
+    caution : float
+        What precision gains must exceed what recall loses, ``1 + caution`` times.
     """
     place = np.full(len(rows), -1)
     place[images] = np.arange(len(images))
@@ -218,12 +241,13 @@ def pieces(
     sides: tuple[Piece, ...] = ()
     found = None
     if n_apart and len(images) >= 2 * smallest:
-        found = divide(rows[images], place[a[inside]], place[b[inside]], same[inside], error_rate)
+        pairs = place[a[inside]], place[b[inside]], same[inside]
+        found = fit_division(rows[images], *pairs, error_rate)
         first = found.first
         gain, loss = found.gain()
         if min(first.sum(), (~first).sum()) >= smallest and gain > (1 + caution) * loss:
             sides = tuple(
-                pieces(rows, images[one], a, b, same, error_rate, smallest, caution)
+                divide(rows, images[one], a, b, same, error_rate, smallest, caution)
                 for one in (first, ~first)
             )
     return Piece(images, int(inside.sum()), n_apart, found, sides)

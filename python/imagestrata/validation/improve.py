@@ -30,7 +30,7 @@ from ..validate import (
 )
 from ..verbs import public
 from ..wording import arg, quote, verb
-from .division import Piece, pieces
+from .division import Piece, divide
 from .folds import deal_folds
 from .join_tree import JoinTree, join_tree
 from .pair_scores import (
@@ -50,9 +50,10 @@ Array: TypeAlias = NDArray[Any]
 
 #: Standard deviations by which the evidence must exceed what an edit needs, tried in this order.
 _CAUTION = (0.5, 1.0, 2.0)
-#: Standard errors by which agreement with the edits must exceed disagreement on held-out pairs.
-_N_ERRORS = 2.0
-#: Held-out pairs that must agree with the division of a cluster, for each that does not.
+#: What is tried in turn: whether clusters are divided, too, and the standard errors by which
+#: held-out pairs must agree more with this than with what they asked for before.
+_STEPS = ((False, 1.0), (True, 2.0))
+#: For each held-out pair in a cluster that does not agree with its division, more must agree.
 _AGREED = 2
 #: Stratum of pairs that teach and are no probability sample.
 TEACHING = "teaching"
@@ -217,11 +218,12 @@ def improve_clusters(
     gain more than recall loses, and so are its sides.
 
     *When edits are made.* Each fold of pairs is held out in turn, and the other pairs, without
-    those that have an image in common with it, make edits. Edits are only made from all pairs if
-    the held-out judgements that the edits reverse agree with them, by more than two standard
-    errors of the difference; otherwise the evidence must exceed what is needed by one and then
-    two standard deviations, and then no edit is made. A cluster is only divided if two held-out
-    pairs inside agree with its division for each one that does not.
+    those that have an image in common with it, make edits. The cut of the tree is only made from
+    all pairs if the held-out judgements that it reverses agree with it, by more than one standard
+    error of the difference; otherwise the evidence must exceed what is needed by one and then two
+    standard deviations, and then the clusters stay as they are. Divisions are added if held-out
+    judgements agree more with them than with that, by more than two standard errors, and only to
+    clusters in which more than two held-out pairs agree for each one that does not.
 
     *Scores.* They are those of the whole procedure: within each fold this choice is made without
     the pairs of the fold. No pair is scored by edits that it, or a pair with one of its images,
@@ -259,18 +261,19 @@ def improve_clusters(
     overwrite = check_bool("overwrite", overwrite)
     if out is not None:
         check_run(clustering, check_path("out", out))
-    judged, n_missing = _judged(clustering, pairs, missing)
+    judged = check_judged(pairs)
+    judged, n_missing = _known(clustering, judged[judged["judgement"].notna()], missing, "pairs")
     is_scored = _is_scored(judged, weighted)
     tree = _tree_of(clustering, embeddings, smallest)
     data = _Judged.of(clustering, tree, judged, same_from)
     fold = deal_folds(judged, folds, same_from, seed)
 
-    teacher = _Teacher(tree, data, folds, error_rate, seed, smallest)
-    parts, caution = teacher.learn(np.ones(len(judged), dtype=bool))
+    teacher = _Teacher(tree, data, error_rate, smallest)
+    parts, caution = teacher.learn(np.ones(len(judged), dtype=bool), folds, seed)
     after = np.zeros(len(judged), dtype=bool)
     for number in range(folds):
         held = fold == number
-        learnt, _ = teacher.learn(data.apart_from(held))
+        learnt, _ = teacher.learn(data.apart_from(held), folds, seed)
         after[held] = data.together(learnt, held)
     before = data.together(data.clusters)
     scores = _scores(judged[is_scored], before[is_scored], after[is_scored],
@@ -368,34 +371,32 @@ def propose_pairs(
     error_rate = check_float("error_rate", error_rate, minimum=0, maximum=0.499)
     seed = check_seed(seed)
     tree = _tree_of(clustering, embeddings, smallest)
-    table = pd.DataFrame({"pair_id": [], "image_a": [], "image_b": [], "judgement": []})
-    waiting = table
+    table = pd.DataFrame({"image_a": [], "image_b": [], "judgement": []})
     if judged is not None:
         if isinstance(judged, pd.DataFrame) and "judgement" not in judged:
             judged = judged.assign(judgement=np.nan)
-        table, _ = _judged(clustering, judged, "error", "judged")
-        waiting = check_judged(judged, "judged")
-        waiting = waiting[waiting["judgement"].isna()]
-    data = _Judged.of(clustering, tree, table, same_from)
+        table, _ = _known(clustering, check_judged(judged, "judged"), "error", "judged")
+    is_judged = table["judgement"].notna()
+    data = _Judged.of(clustering, tree, table[is_judged], same_from)
     # Pairs that were drawn and wait for a judgement are not drawn again.
-    others = _Judged.of(clustering, tree, waiting, same_from)
-    known = data.node >= 0
-    teacher = _Teacher(tree, data, 1, error_rate, seed, smallest)
-    _, whole, belief = teacher.divided(known, _CAUTION[0])
-    asked = [piece for top in whole for piece in top.all() if piece.division is not None]
-    node = np.concatenate([data.node[known], others.node[others.node >= 0]])
-    left = tree.sides.prod(axis=1) - np.bincount(node, minlength=len(tree.size))
-    by_node, by_piece = proposed(tree, belief, n, left, asked)
-    rng = np.random.default_rng([seed, 8, len(table)])
+    others = _Judged.of(clustering, tree, table[~is_judged], same_from)
     a, b = np.concatenate([data.a, others.a]), np.concatenate([data.b, others.b])
     taken = {frozenset(pair) for pair in zip(a.tolist(), b.tolist(), strict=True)}
+    teacher = _Teacher(tree, data, error_rate, smallest)
+    every = np.ones(len(data.a), dtype=bool)
+    belief = teacher.belief(every)
+    whole = teacher.pieces(teacher.cut(belief, _CAUTION[0]), every, _CAUTION[0])
+    asked = [piece for one in whole for piece in one.all() if piece.division is not None]
+    nodes = np.concatenate([data.node, others.node])
+    left = tree.sides.prod(axis=1) - np.bincount(nodes[nodes >= 0], minlength=len(tree.size))
+    rng = np.random.default_rng([seed, 8, len(data.a)])
     drawn: list[tuple[int, int]] = []
-    used = np.concatenate([a, b])
-    for place in np.flatnonzero(by_piece):
-        for pair in asked[place].ask(int(by_piece[place]), used, rng):
+    for piece, wanted in zip(asked, proposed(tree, belief, n, left, asked)[1], strict=True):
+        for pair in piece.ask(int(wanted), np.concatenate([a, b]), rng):
             if frozenset(pair) not in taken:
                 taken.add(frozenset(pair))
                 drawn.append(pair)
+    by_node, _ = proposed(tree, belief, n - len(drawn), left, [])
     for node in np.flatnonzero(by_node):
         one, other = (tree.images_under(child) for child in tree.children[node])
         drawn += _draw_across(one, other, int(by_node[node]), taken, rng)
@@ -430,10 +431,7 @@ class _Judged:
     def of(
         cls, clustering: Clustering, tree: JoinTree, judged: pd.DataFrame, same_from: float
     ) -> _Judged:
-        ids = pd.Index(id_texts(clustering.images["image_id"]))
-        a, b = (
-            ids.get_indexer(pd.Index(judged[name].astype(str))) for name in ("image_a", "image_b")
-        )
+        a, b = np.sort(_image_rows(clustering, judged), axis=0)
         return cls(
             a,
             b,
@@ -461,76 +459,83 @@ class _Teacher:
 
     tree: JoinTree
     data: _Judged
-    folds: int
     error_rate: float
-    seed: int
-    smallest: int = 5
+    smallest: int
 
-    def learn(self, those: Array) -> tuple[Array, float]:
+    def learn(self, those: Array, folds: int, seed: int) -> tuple[Array, float]:
         """The part of each image, and the caution that held-out pairs ask for.
 
         Parameters
         ----------
         those : ndarray of bool of shape (n_pairs,)
             The pairs from which to learn.
+        folds, seed : int
+            For the held-out pairs.
         """
         rows = np.flatnonzero(those & (self.data.node >= 0))
-        order = np.random.default_rng([self.seed, 9]).permutation(len(rows))
-        fold = np.empty(len(rows), dtype=np.int64)
-        fold[order] = np.arange(len(rows)) % self.folds
-        found = self.tree.parts(self.tree.cluster > 0), np.inf
-        least = np.zeros(len(rows))  # what the cut of the tree gains, or else the clusters as they are
-        for divide, n_errors in ((False, 1.0), (True, _N_ERRORS)):
+        fold = np.random.default_rng([seed, 9]).permutation(len(rows)) % folds
+        others = [those & self.data.apart_from(rows[fold == number]) for number in range(folds)]
+        beliefs = [self.belief(those) for those in others]
+        found, found_gain = (self.tree.parts(self.tree.cluster > 0), np.inf), np.zeros(len(rows))
+        for divided, n_errors in _STEPS:
             for caution in _CAUTION:
                 gain = np.zeros(len(rows))
-                for number in range(self.folds):
-                    held = np.zeros(len(self.data.a), dtype=bool)
-                    held[rows[fold == number]] = True
-                    parts = self.cut(those & self.data.apart_from(held), caution, divide)
+                for number, (teaching, belief) in enumerate(zip(others, beliefs, strict=True)):
+                    parts = self.parts(teaching, belief, caution, divided)
                     gain[fold == number] = self._gain(parts, rows[fold == number])
-                more = gain - least
-                if more.any() and more.sum() > n_errors * np.sqrt((more**2).sum()):
-                    parts = self.cut(those, caution, divide)
-                    if divide:
+                more = gain - found_gain
+                if more.sum() > n_errors * np.sqrt((more**2).sum()):
+                    parts = self.parts(those, self.belief(those), caution, divided)
+                    if divided:
                         parts = self._without_doubtful(parts, rows, gain)
-                    found, least = (parts, caution), gain
+                    found, found_gain = (parts, caution), gain
                     break
         return found
 
-    def cut(self, those: Array, caution: float, divide: bool) -> Array:
-        """The part of each image, from the pairs ``those``."""
-        parts, whole, _ = self.divided(those, caution)
-        if not divide:
-            return parts
-        number = len(self.tree.size)
-        for piece in (one for top in whole for one in top.all() if not one.sides):
-            parts[piece.images] = number
-            number += 1
+    def belief(self, those: Array) -> Belief:
+        """What pairs say about the joins of the tree."""
+        those = those & (self.data.node >= 0)
+        return believe(self.tree, self.data.node[those], self.data.same[those], self.error_rate)
+
+    def parts(self, those: Array, belief: Belief, caution: float, divided: bool) -> Array:
+        """The part of each image: by the cut of the tree, and by divisions if ``divided``."""
+        parts = self.cut(belief, caution)
+        if divided:
+            ends = (end for piece in self.pieces(parts, those, caution) for end in piece.ends())
+            for number, end in enumerate(ends, len(self.tree.size)):
+                parts[end.images] = number
         return parts
 
-    def divided(self, those: Array, caution: float) -> tuple[Array, list[Piece], Belief]:
-        """The parts of the tree, how pairs divide each, and what they say about joins."""
+    def cut(self, belief: Belief, caution: float) -> Array:
+        """The part of each image in the best cut of the tree."""
+        return self.tree.parts(best_joins(self.tree, belief, caution))
+
+    def pieces(self, parts: Array, those: Array, caution: float) -> list[Piece]:
+        """How pairs divide each part."""
         those = those & (self.data.node >= 0)
-        belief = believe(self.tree, self.data.node[those], self.data.same[those], self.error_rate)
-        parts = self.tree.parts(best_joins(self.tree, belief, caution))
         judged = self.data.a[those], self.data.b[those], self.data.same[those]
-        whole = [
-            pieces(self.tree.space, np.flatnonzero(parts == node), *judged,
-                   self.error_rate, self.smallest, caution)
-            for node in np.unique(parts[parts >= 0])
-        ]  # fmt: skip
-        return parts, whole, belief
+        given = self.error_rate, self.smallest, caution
+        return [
+            divide(self.tree.space, np.flatnonzero(parts == part), *judged, *given)
+            for part in np.unique(parts[parts >= 0])
+        ]
 
     def _without_doubtful(self, parts: Array, rows: Array, gain: Array) -> Array:
-        """Parts, with clusters whole again that held-out pairs inside do not divide.
+        """Parts, where clusters are whole again unless held-out pairs inside agree to divide them.
 
-        Two pairs must agree with the division for each one that does not.
+        Parameters
+        ----------
+        parts : ndarray of shape (n_images,)
+        rows : ndarray of shape (n_held,)
+            The pairs that were held out.
+        gain : ndarray of shape (n_held,)
+            See :meth:`_gain`.
         """
-        clusters = self.data.clusters
+        parts, clusters = parts.copy(), self.data.clusters
         own = np.where(self.data.together(clusters, rows), clusters[self.data.a[rows]], -1)
         for cluster in np.unique(clusters[clusters >= 0]):
-            agreed = (gain[own == cluster] > 0).sum()
-            if agreed <= _AGREED * (gain[own == cluster] < 0).sum():
+            agreed, not_agreed = (int((sign * gain[own == cluster] > 0).sum()) for sign in (1, -1))
+            if agreed <= _AGREED * not_agreed:
                 inside = clusters == cluster
                 parts[inside] = np.bincount(parts[inside]).argmax()
         return parts
@@ -563,17 +568,18 @@ def _draw_across(
     return drawn
 
 
-def _judged(
-    clustering: Clustering, pairs: Any, missing: str, name: str = "pairs"
+def _known(
+    clustering: Clustering, pairs: pd.DataFrame, missing: str, name: str
 ) -> tuple[pd.DataFrame, int]:
-    """The pairs with a judgement and two images of the clustering, and the number of others."""
-    judged = check_judged(pairs, name)
-    judged = judged[judged["judgement"].notna()].reset_index(drop=True)
-    known = id_texts(clustering.images["image_id"])
-    here = judged["image_a"].astype(str).isin(known) & judged["image_b"].astype(str).isin(known)
+    """The pairs with two images of the clustering, in the order of these, and the number of others.
+
+    Folds, and so edits, do not depend on the order in which pairs are given.
+    """
+    rows = _image_rows(clustering, pairs)
+    here = rows.min(axis=0, initial=0) >= 0
     if missing == "error" and not here.all():
-        pair = judged[~here].iloc[0]
-        image = pair["image_b"] if str(pair["image_a"]) in {*known} else pair["image_a"]
+        pair, found = pairs[~here].iloc[0], rows[:, ~here][:, 0]
+        image = pair["image_a"] if found[0] < 0 else pair["image_b"]
         raise ImagestrataError(
             f"{int((~here).sum())} of {plural(len(here), 'pair')} have an image that is not in the "
             f"clustering, {quote(image)} for one.",
@@ -584,7 +590,17 @@ def _judged(
                 else "."
             ),
         )
-    return judged[here].reset_index(drop=True), int((~here).sum())
+    lower, higher = np.sort(rows, axis=0)
+    order = np.lexsort((higher, lower))
+    return pairs.iloc[order[here[order]]].reset_index(drop=True), int((~here).sum())
+
+
+def _image_rows(clustering: Clustering, pairs: pd.DataFrame) -> Array:
+    """Rows of the images of pairs, of shape (2, n_pairs); -1 for unknown images."""
+    ids = pd.Index(id_texts(clustering.images["image_id"]))
+    return np.stack(
+        [ids.get_indexer(pd.Index(pairs[name].astype(str))) for name in ("image_a", "image_b")]
+    )
 
 
 def _is_scored(judged: pd.DataFrame, weighted: bool | None) -> Array:

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from .division import Piece
 from .join_tree import JoinTree
+from .judgements import PRIOR_PAIRS, judged_share, judgement_loss
 
 Array: TypeAlias = NDArray[Any]
 
-#: Number of judged pairs that the expected share of a join is worth.
-_PRIOR_PAIRS = 2.0
 #: Inverse variance of the coefficients of the model.
 _RIDGE = 2.0
 #: Logit of the share that is expected without judged pairs, per unit of height above the median of
@@ -71,8 +70,8 @@ def believe(tree: JoinTree, nodes: Array, same: Array, error_rate: float) -> Bel
     n_pairs = np.bincount(nodes, minlength=n_nodes)
     n_same = np.bincount(nodes, same, minlength=n_nodes)
     share = np.clip(expected, 0.001, 0.999)[:, None]
-    until = betainc(_PRIOR_PAIRS * share, _PRIOR_PAIRS * (1 - share), _EDGES)
-    judged = error_rate + (1 - 2 * error_rate) * _GRID
+    until = betainc(PRIOR_PAIRS * share, PRIOR_PAIRS * (1 - share), _EDGES)
+    judged = judged_share(_GRID, error_rate)
     log_density = (
         np.log(np.maximum(np.diff(until, axis=1), 1e-300))
         + n_same[:, None] * np.log(judged)
@@ -113,9 +112,7 @@ def _expected(offset: Array, design: Array, nodes: Array, same: Array, error_rat
 
     def loss(coefficients: Array) -> tuple[float, Array]:
         share = expit(offset[nodes] + design[nodes] @ coefficients)
-        judged = np.clip(error_rate + (1 - 2 * error_rate) * share, 1e-9, 1 - 1e-9)
-        value = -np.where(same, np.log(judged), np.log1p(-judged)).sum()
-        slope = (judged - same) / (judged * (1 - judged)) * (1 - 2 * error_rate)
+        value, slope = judgement_loss(share, same, error_rate)
         gradient = design[nodes].T @ (slope * share * (1 - share)) + _RIDGE * coefficients
         return float(value + _RIDGE / 2 * coefficients @ coefficients), gradient
 
@@ -189,7 +186,8 @@ def _cut(tree: JoinTree, gain: Array) -> Array:
     best = gain.copy()
     joined = np.ones(len(gain), dtype=bool)
     for node in np.flatnonzero(~tree.is_leaf):
-        apart = best[tree.children[node]].sum()
+        a, b = tree.children[node]
+        apart = best[a] + best[b]
         # Ties leave clusters as they are.
         slack = 1e-9 if tree.cluster[node] > 0 else -1e-9
         joined[node] = gain[node] + slack > apart
