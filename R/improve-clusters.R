@@ -25,11 +25,12 @@
 #' more than recall loses, and so are its sides.
 #'
 #' **When edits are made.** Each fold of pairs is held out in turn, and the other pairs, without
-#' those that have an image in common with it, make edits. Edits are only made from all pairs if the
-#' held-out judgements that the edits reverse agree with them, by more than two standard errors
+#' those that have an image in common with it, make edits. The cut of the tree is only made from all
+#' pairs if the held-out judgements that it reverses agree with it, by more than one standard error
 #' of the difference; otherwise the evidence must exceed what is needed by one and then two standard
-#' deviations, and then no edit is made. A cluster is only divided if two held-out pairs inside agree
-#' with its division for each one that does not.
+#' deviations, and then the clusters stay as they are. Divisions are added if held-out judgements
+#' agree more with them than with that, by more than two standard errors, and only to clusters in
+#' which more than two held-out pairs agree for each one that does not.
 #'
 #' **Scores.** They are those of the whole procedure: within each fold this choice is made without
 #' the pairs of the fold. No pair is scored by edits that it, or a pair with one of its images, has
@@ -40,8 +41,9 @@
 #' @param clustering A clustering, from [cluster_images()]. It does not change: the improved
 #'   clustering is in the result.
 #' @param pairs Judged pairs, with one `judgement` each, from 0 to 2: results of [read_pairs()] or
-#'   [consensus()], which makes one of several judgements of a pair. Best are pairs of [propose_pairs()], together with some of [sample_pairs()] for
-#'   the scores ([dplyr::bind_rows()]).
+#'   [consensus()], which makes one of several judgements of a pair. Best are pairs of
+#'   [propose_pairs()], together with some of [sample_pairs()] for the scores
+#'   ([dplyr::bind_rows()]).
 #' @param embeddings The vectors of the images, from [embed_images()], or a matrix. They are not
 #'   needed if the clustering is in a run folder with its vectors.
 #' @param smallest Smallest number of images of a group, and so of a cluster that a split makes.

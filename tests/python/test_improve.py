@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from imagestrata import (
     Clustering,
     Embeddings,
     ImagestrataError,
+    Improvement,
     edit_clusters,
     improve_clusters,
     propose_pairs,
@@ -281,27 +283,163 @@ def test_the_clustering_stays_if_judges_agree_with_it(found: Clustering) -> None
     assert "No edit: 60 judged pairs do not show" in repr(improved)
 
 
-def test_judgements_by_chance_change_little() -> None:
-    rng = np.random.default_rng(1)
-    vectors = rng.normal(size=(80, 6))
-    clustering = Clustering.from_labels(vectors, np.repeat([1, 2, 3, 4], 20))
+def by_chance(clustering: Clustering, n: int, seed: int) -> pd.DataFrame:
+    """Pairs of images with judgements by chance."""
     ids = clustering.images["image_id"].to_numpy()
-    every = np.array([*itertools.combinations(range(80), 2)])
-    n_edits = []
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        a, b = every[rng.permutation(len(every))[:150]].T
-        pairs = pd.DataFrame(
-            {
-                "pair_id": [pair_id(x, y) for x, y in zip(ids[a], ids[b], strict=True)],
-                "image_a": ids[a],
-                "image_b": ids[b],
-                "judgement": rng.integers(0, 2, 150),
-            }
-        )
-        improved = improve_clusters(clustering, pairs, weighted=False)
-        n_edits.append(len(improved.edits))
-    assert n_edits.count(0) >= 4
+    every = np.array([*itertools.combinations(range(len(ids)), 2)])
+    rng = np.random.default_rng(seed)
+    a, b = every[rng.permutation(len(every))[:n]].T
+    return pd.DataFrame(
+        {
+            "pair_id": [pair_id(x, y) for x, y in zip(ids[a], ids[b], strict=True)],
+            "image_a": ids[a],
+            "image_b": ids[b],
+            "judgement": rng.integers(0, 2, n),
+        }
+    )
+
+
+def test_judgements_by_chance_change_nothing(found: Clustering) -> None:
+    noise = Clustering.from_labels(
+        np.random.default_rng(1).normal(size=(80, 6)), np.repeat([1, 2, 3, 4], 20)
+    )
+    for clustering, n in ((noise, 150), (found, 120)):
+        n_edits = [
+            len(improve_clusters(clustering, by_chance(clustering, n, seed), weighted=False).edits)
+            for seed in range(5)
+        ]
+        assert n_edits == [0] * 5
+
+
+# ---- divisions ----
+
+#: Images of three kinds. The first two are in one cluster, and differ in one of many directions.
+KINDS = np.repeat([0, 1, 2], [60, 60, 40])
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Clustering:
+    vectors = np.random.default_rng(0).normal(size=(160, 12))
+    vectors[:, 0] += 30.0 * (KINDS == 2)
+    vectors[:, 1] += 3.0 * (KINDS == 1)
+    ids = [f"i{k:02d}" for k in range(160)]
+    return Clustering.from_labels(
+        Embeddings.from_arrays(vectors, ids), np.repeat([1, 2], [120, 40])
+    )
+
+
+def inside(n: int = 120) -> pd.DataFrame:
+    """Pairs in the first cluster of ``mixed``."""
+    every = np.array([*itertools.combinations(range(120), 2)])
+    return judge(every[np.random.default_rng(1).permutation(len(every))[:n]], KINDS)
+
+
+@pytest.fixture(scope="module")
+def divided(mixed: Clustering) -> Improvement:
+    return improve_clusters(mixed, inside(), weighted=False)
+
+
+def test_pairs_divide_a_cluster_that_the_tree_does_not(
+    mixed: Clustering, divided: Improvement
+) -> None:
+    tree = _tree_of(mixed, None, 5)
+    teacher = _Teacher(tree, _Judged.of(mixed, tree, inside(), 1), 0.05, 5)
+    every = np.ones(120, dtype=bool)
+    assert len(np.unique(teacher.cut(teacher.belief(every), 0.5))) == 2
+    assert divided.summary[["n_merges", "n_splits", "n_clusters"]].to_numpy().tolist() == [
+        [0, 1, 3]
+    ]
+    clusters = divided.clustering.images["cluster"].to_numpy()
+    assert measure_groups(clusters, KINDS)["bcubed_f1"] > 0.98
+    assert divided.summary["n_agreed"].iloc[0] > 0.7 * divided.summary["n_reversed"].iloc[0]
+    assert {*divided.edits["clusters"]} == {"1"}
+
+
+def test_divisions_are_undone_and_replayed_like_other_edits(
+    mixed: Clustering, divided: Improvement
+) -> None:
+    clusters = divided.clustering.images["cluster"].tolist()
+    again = edit_clusters(mixed, edits=divided.edits)
+    assert again.images["cluster"].tolist() == clusters
+    named = edit_clusters(mixed, names={1: "Cats"})
+    improved = improve_clusters(named, inside(), weighted=False)
+    assert improved.clustering.images["cluster"].tolist() == clusters
+    ledger = improved.clustering.edits
+    undone = edit_clusters(mixed, edits=ledger[ledger["edit"] <= 1])
+    assert undone.images["cluster"].tolist() == mixed.images["cluster"].tolist()
+    assert undone.clusters["cluster_name"].tolist()[0] == "Cats"
+
+
+def test_the_order_of_pairs_and_the_names_of_images_do_not_matter(
+    mixed: Clustering, divided: Improvement
+) -> None:
+    pairs = inside()
+    turned = pairs.sample(frac=1, random_state=3).rename(
+        columns={"image_a": "image_b", "image_b": "image_a"}
+    )
+    other = improve_clusters(mixed, turned, weighted=False)
+    assert other.clustering.images.equals(divided.clustering.images)
+    pd.testing.assert_frame_equal(other.scores, divided.scores)
+    ids = mixed.images["image_id"]
+    names = np.random.default_rng(4).permutation([f"x{k}" for k in range(160)])
+    name = dict(zip(ids, names, strict=True))
+    assert mixed.source is not None
+    vectors = Embeddings.from_arrays(np.asarray(mixed.source.matrix), [*ids.map(name)])
+    renamed = Clustering.from_labels(vectors, mixed.images["cluster"].to_numpy())
+    pairs = pairs.assign(image_a=pairs["image_a"].map(name), image_b=pairs["image_b"].map(name))
+    other = improve_clusters(renamed, pairs, weighted=False)
+    clusters = divided.clustering.images["cluster"].to_numpy()
+    assert (other.clustering.images["cluster"].to_numpy() == clusters).all()
+
+
+def test_a_stored_clustering_and_stored_pairs_teach_the_same(
+    mixed: Clustering, divided: Improvement, tmp_path: Path
+) -> None:
+    assert mixed.source is not None
+    Clustering.from_labels(mixed.source, mixed.images["cluster"].to_numpy(), out=tmp_path / "run")
+    inside().to_csv(tmp_path / "pairs.csv", index=False)
+    loaded, pairs = Clustering.load(tmp_path / "run"), pd.read_csv(tmp_path / "pairs.csv")
+    improved = improve_clusters(loaded, pairs, mixed.source, weighted=False, out=tmp_path / "run")
+    clusters = divided.clustering.images["cluster"].tolist()
+    assert improved.clustering.images["cluster"].tolist() == clusters
+    assert Clustering.load(tmp_path / "run").images["cluster"].tolist() == clusters
+    pd.testing.assert_frame_equal(improved.scores, divided.scores)
+
+
+def test_a_division_is_kept_only_where_held_out_pairs_agree(mixed: Clustering) -> None:
+    tree = _tree_of(mixed, None, 5)
+    pairs = judge([(0, 60), (1, 61), (2, 62), (3, 4), (120, 121)], KINDS)
+    teacher = _Teacher(tree, _Judged.of(mixed, tree, pairs, 1), 0.05, 5)
+    parts = np.repeat([1, 2, 3, 4], [60, 60, 20, 20])
+    rows = np.arange(5)
+    # Cluster 2 has no pair that agrees; of cluster 1 three agree with its division.
+    kept = teacher._without_doubtful(parts, rows, np.array([1.0, 1, 1, -1, 0]))
+    assert np.unique(kept).tolist() == [1, 2, 3]
+    # Two for each one that does not are not enough.
+    kept = teacher._without_doubtful(parts, rows, np.array([1.0, 1, 0, -1, 0]))
+    assert np.unique(kept).tolist() == [1, 3]
+    assert np.unique(parts).tolist() == [1, 2, 3, 4]
+
+
+def test_proposals_ask_about_uncertain_images_of_a_cluster_that_pairs_divide(
+    mixed: Clustering,
+) -> None:
+    judged = inside(60)
+    new = propose_pairs(mixed, judged, n=40)
+    assert len(new) == 40 and not {*new["pair_id"]} & {*judged["pair_id"]}
+    tree = _tree_of(mixed, None, 5)
+    data = _Judged.of(mixed, tree, judged, 1)
+    teacher = _Teacher(tree, data, 0.05, 5)
+    every = np.ones(60, dtype=bool)
+    top = teacher.pieces(teacher.cut(teacher.belief(every), 0.5), every, 0.5)[0]
+    assert top.division is not None
+    doubt = pd.Series(0.5 - np.abs(top.division.expected - 0.5), index=top.images)
+    ids = pd.Index(mixed.images["image_id"])
+    asked = pd.unique(ids.get_indexer(new[["image_a", "image_b"]].to_numpy().ravel()))
+    assert doubt.reindex(asked).mean() > doubt.mean()
+
+
+# ---- how pairs are held out, scored and checked ----
 
 
 def test_pairs_with_a_common_image_do_not_teach_about_held_out_ones(found: Clustering) -> None:
@@ -383,6 +521,9 @@ def test_what_is_refused(found: Clustering) -> None:
     assert dropped.summary["n_missing"].tolist() == [1]
     with pytest.raises(ImagestrataError, match="No pair has a 'probability'"):
         improve_clusters(found, pairs, weighted=True)
+    twice = pd.concat([pairs.assign(annotator="ann"), pairs.head(1).assign(annotator="bob")])
+    with pytest.raises(ImagestrataError, match=r"1 pair id occurs more than once[\s\S]*consensus"):
+        improve_clusters(found, twice, weighted=False)
     with pytest.raises(ImagestrataError, match="too few for 5 folds"):
         improve_clusters(found, pairs.assign(judgement=0), weighted=False)
 
@@ -446,7 +587,9 @@ def test_a_pair_may_be_both_sampled_and_proposed(found: Clustering) -> None:
     # Pairs that wait for a judgement are not proposed again.
     for waiting in (proposals, proposals.assign(judgement=None)):
         others = propose_pairs(found, waiting, n=12)
-        assert not {*others["pair_id"]} & {*proposals["pair_id"]}
+        assert len(others) == 12 and not {*others["pair_id"]} & {*proposals["pair_id"]}
+    with pytest.raises(ImagestrataError, match=r"1 of 12 pairs have an image .* 'x' for one"):
+        propose_pairs(found, proposals.assign(image_b=["x", *proposals["image_b"][1:]]))
     # A later sample may draw one of them again.
     sampled = proposals.head(3).assign(stratum="within", N_h=30.0, probability=0.1)
     both = pd.concat([proposals, sampled], ignore_index=True)

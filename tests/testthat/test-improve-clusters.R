@@ -73,3 +73,37 @@ test_that("arguments are checked before Python is called", {
   expect_error(improve_clusters(mean, data.frame()), "cluster_images", class = "imagestrata_error")
   expect_error(propose_pairs(mean), "cluster_images", class = "imagestrata_error")
 })
+
+test_that("pairs divide a cluster whose kinds differ in one of many directions", {
+  skip_if_no_core()
+  kinds <- rep(1:3, c(60, 60, 40))
+  vectors <- matrix(sin(seq_len(160 * 12)^2 * 12.9898) * 1.5, ncol = 12)
+  vectors[, 1] <- vectors[, 1] + 30 * (kinds == 3)
+  vectors[, 2] <- vectors[, 2] + 4 * (kinds == 2)
+  topics <- as_clustering(vectors, rep(c(1, 2), c(120, 40)))
+  every <- utils::combn(120, 2)[, seq(1, 7140, by = 60)]
+  judged <- tibble::tibble(
+    pair_id = paste0("p", seq_len(ncol(every))),
+    image_a = topics$image_id[every[1, ]], image_b = topics$image_id[every[2, ]],
+    judgement = as.integer(kinds[every[1, ]] == kinds[every[2, ]])
+  )
+  improved <- improve_clusters(topics, judged, vectors, weighted = FALSE)
+  expect_equal(glance(improved)$n_splits, 1)
+  purity <- sum(apply(table(improved$clustering$cluster, kinds), 1, max)) / 160
+  expect_gt(purity, 0.9)
+  # The order of pairs does not matter, nor which image is first.
+  turned <- dplyr::rename(judged[rev(seq_len(nrow(judged))), ],
+    image_a = "image_b", image_b = "image_a"
+  )
+  again <- improve_clusters(topics, turned, vectors, weighted = FALSE)
+  expect_equal(again$clustering$cluster, improved$clustering$cluster)
+  # Edits can be replayed, and left out again.
+  edits <- tidy(improved, "edits")
+  expect_equal(
+    edit_clusters(topics, vectors, edits = edits)$cluster, improved$clustering$cluster
+  )
+  expect_equal(edit_clusters(topics, vectors, edits = edits[0, ])$cluster, topics$cluster)
+  # Several judgements of a pair are made one first.
+  twice <- dplyr::bind_rows(judged, judged[1, ])
+  expect_error(improve_clusters(topics, twice, vectors, weighted = FALSE), "consensus")
+})
