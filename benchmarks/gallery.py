@@ -28,8 +28,23 @@ from imagestrata import Clustering, Embeddings, image_gallery
 from imagestrata.explore.similar import N_NEIGHBORS, nearest_images
 from imagestrata.rows import Rows
 
-EDITS = """async (repeats) => {
+#: How many clusters are edited: each third of them.
+EDITED = sized(2, 25)
+
+#: Waits for the next frame, or until a card that comes into sight has its buttons.
+WAITS = """
   const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  const near = async (card) => {
+    for (let frame = 0; frame < 1000; frame++) {
+      await drawn();
+      const button = card().querySelector(".near button");
+      if (button) return button;
+    }
+    throw new Error("no button to merge with the nearest cluster");
+  };
+"""
+
+EDITS = """
   const timed = async (action) => {
     const begun = performance.now();
     action();
@@ -43,8 +58,7 @@ EDITS = """async (repeats) => {
   for (let at = 0; at < repeats; at++) {
     const heading = () => cards()[3 * at + 1].querySelector("h2 a");
     cards()[3 * at + 1].scrollIntoView();
-    await drawn();
-    await new Promise((done) => setTimeout(done, 100));
+    await near(() => cards()[3 * at + 1]);
     heading().focus();
     key(heading(), "n");
     const field = cards()[3 * at + 1].querySelector("input[type=text]");
@@ -54,7 +68,7 @@ EDITS = """async (repeats) => {
     document.getElementById("move").click();
     const wanted = document.getElementById("wanted");
     found["move 12 images"].push(await timed(() => key(wanted, "Enter")));
-    const button = cards()[3 * at + 1].querySelector(".near button");
+    const button = await near(() => cards()[3 * at + 1]);
     found.merge.push(await timed(() => button.click()));
     heading().focus();
     found.drop.push(await timed(() => key(document.activeElement, "d")));
@@ -62,7 +76,7 @@ EDITS = """async (repeats) => {
     found.order.push(await timed(() => document.getElementById("order").click()));
   }
   return found;
-}"""
+"""
 
 
 def main() -> None:
@@ -77,16 +91,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         page = gallery(asked.images, asked.clusters, Path(folder))
         megabytes = page.stat().st_size / 1e6
-        times = {"open": opened(page), **edited(page, 25)}
+        times = {"open": opened(page), **edited(page, EDITED)}
         posts = f"{asked.posts:,} posts"
         page = gallery(asked.images, asked.clusters, Path(folder) / "posts", asked.posts)
         more = page.stat().st_size / 1e6 - megabytes
         times |= {f"open, with {posts}": opened(page)}
-        times |= {f"{what}, with {posts}": found for what, found in chosen(page, 25).items()}
+        times |= {f"{what}, with {posts}": found for what, found in chosen(page, EDITED).items()}
         page = gallery(asked.most, asked.clusters, Path(folder) / "most")
         most = page.stat().st_size / 1e6
         times |= {f"open, {asked.most:,} images": opened(page)}
-        found = edited(page, 5)
+        found = edited(page, min(EDITED, 5))
         times |= {f"{what}, {asked.most:,} images": some for what, some in found.items()}
     rows = [
         {
@@ -161,8 +175,7 @@ def opened(page: Path, repeats: int = 5) -> list[float]:
     return times
 
 
-CHOICES = """async (repeats) => {
-  const drawn = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+CHOICES = """
   const plot = document.getElementById("plot");
   const found = { "choose a month": [], merge: [] };
   for (let at = 0; at < repeats; at++) {
@@ -178,11 +191,11 @@ CHOICES = """async (repeats) => {
     await drawn();
     const card = document.querySelectorAll(".card")[3 * at + 1];
     card.scrollIntoView();
-    await new Promise((done) => setTimeout(done, 100));
-    found.merge.push(await timed(() => card.querySelector(".near button").click()));
+    const button = await near(() => card);
+    found.merge.push(await timed(() => button.click()));
   }
   return found;
-}"""
+"""
 
 
 def chosen(page: Path, repeats: int) -> dict[str, list[float]]:
@@ -197,7 +210,9 @@ def edited(page: Path, repeats: int, script: str = EDITS) -> dict[str, list[floa
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
         tab.on("pageerror", lambda error: sys.stderr.write(f"{error}\n"))
         tab.goto(page.as_uri())
-        found: dict[str, list[float]] = tab.evaluate(script, repeats)
+        found: dict[str, list[float]] = tab.evaluate(
+            f"async (repeats) => {{{WAITS}{script}}}", repeats
+        )
         browser.close()
     return found
 
