@@ -98,7 +98,7 @@ def _from_arrow(given: Any) -> Any:
     if not (hasattr(given, "columns") or hasattr(given, "schema")):
         is_chunked = hasattr(given, "__arrow_c_stream__")
         column = pa.chunked_array(given) if is_chunked else pa.array(given)
-        return column.to_pandas(date_as_object=False)
+        return _with_signed_codes(column).to_pandas(date_as_object=False)
     table = pa.table(given)
     for place, field in enumerate(table.schema):
         column = table.column(place)
@@ -107,7 +107,17 @@ def _from_arrow(given: Any) -> Any:
             table = table.set_column(place, field.name, column.cast(pa.string()))
         elif pa.types.is_decimal(field.type):
             table = table.set_column(place, field.name, column.cast(pa.float64()))
+        elif pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, _with_signed_codes(column))
     return table.to_pandas(date_as_object=False)
+
+
+def _with_signed_codes(column: Any) -> Any:
+    """Categories as pyarrow 19 can convert them to pandas, too; those of polars have no sign."""
+    kind = column.type
+    if not (pa.types.is_dictionary(kind) and pa.types.is_unsigned_integer(kind.index_type)):
+        return column
+    return column.cast(pa.dictionary(pa.int64(), kind.value_type, kind.ordered))
 
 
 def text_of(
