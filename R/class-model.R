@@ -33,7 +33,7 @@ read_model <- function(folder, ...) {
 
 #' @export
 print.imagestrata_model <- function(x, ...) {
-  writeLines(c(paste("#", model_title(x)), paste("#", model_lines(x))))
+  write_heading(c(model_title(x), model_lines(x)))
   if (startsWith(x$folder, absolute_path(file.path(tempdir(), kept_for_session)))) {
     writeLines("# Weights: kept as long as this R session lasts; to keep them longer, give `out`")
   } else {

@@ -55,6 +55,12 @@ seen <- function(x) {
   }
 }
 
+# Sentences above a printed table, no wider than it may be.
+write_heading <- function(lines) {
+  width <- getOption("width") - 1
+  writeLines(paste("#", unlist(strwrap(lines, width, exdent = 2, simplify = FALSE))))
+}
+
 # summary() of our objects: a title, sentences, and small tables with headings.
 
 new_summary <- function(title, lines = character(), tables = list()) {

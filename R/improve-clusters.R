@@ -138,7 +138,7 @@ print.imagestrata_improvement <- function(x, ...) {
     "Held-out pairs that the edits decide otherwise: ", row$n_reversed,
     ". Judges agree with the edits on ", row$n_agreed, " of them."
   )
-  writeLines(paste("#", c(said, held)))
+  write_heading(c(said, held))
   scores <- tidy(x)
   print(scores[scores$measure %in% c("precision", "recall", "f1"), names(scores) != "n_pairs"])
   if (row$n_merges + row$n_splits > 0) {

@@ -123,7 +123,7 @@ plot_number <- function(means) {
       labels = \(x) paste0(100 * x, "%"), expand = ggplot2::expansion(mult = c(0, 0.08))
     ) +
     ggplot2::labs(
-      x = "Items that an image evokes", y = "Images",
+      x = "Items that an image evokes", y = "Share of images",
       caption = caption_text(
         paste0("An image evokes an item if its mean rating is above the lowest; ",
           count_of(nrow(means), "image"))

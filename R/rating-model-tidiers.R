@@ -250,7 +250,7 @@ rating_model_errors <- function(x) {
 
 #' @export
 print.imagestrata_rating_model <- function(x, ...) {
-  writeLines(paste("#", c(rating_model_heading(x), rating_model_errors(x))))
+  write_heading(c(rating_model_heading(x), rating_model_errors(x)))
   print(tidy(x), ...)
   invisible(x)
 }

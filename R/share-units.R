@@ -222,7 +222,8 @@ tell_lost_posts <- function(why, linked, call) {
   }
   if (lost > 0) {
     warn_imagestrata(
-      "{lost} of {n} post{?s} {cli::qty(lost)}{?is/are} not in the model: {reasons}."
+      "{format(lost, big.mark = ',')} of {count_of(n, 'post')} {cli::qty(lost)}{?is/are} not in the
+       model: {reasons}."
     )
   }
 }

@@ -150,7 +150,7 @@ model_heading <- function(x) {
 
 #' @export
 print.imagestrata_topic_model <- function(x, ...) {
-  writeLines(paste("#", c(model_heading(x), errors_sentence(x))))
+  write_heading(c(model_heading(x), errors_sentence(x)))
   print(tidy(x), ...)
   invisible(x)
 }

@@ -24,6 +24,6 @@ for (depth in 0:2) {
     depth = depth, quiet = TRUE
   )
 }
-# Bootstrap and pkgdown's own search are not used, and a page for wrong addresses would have to
-# know the address of the site.
+# Bootstrap and pkgdown's own search are not used; its page for wrong addresses has to know the
+# address of the site, tools/site.py has one that does not.
 unlink(file.path("site", c("deps", "pkgdown.js", "link.svg", "404.html")), recursive = TRUE)

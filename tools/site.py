@@ -78,6 +78,7 @@ def main() -> None:
     pages = [page for page in pages if page.relative_to(SITE).parts[0] != "demo"]
     finish(pages, groups, topics, twins)
     write_index(pages)
+    shutil.copyfile(ROOT / "pkgdown" / "404.html", SITE / "404.html")
     faults = LINKS["site_faults"](SITE, apart=("demo",))
     size = sum(file.stat().st_size for file in SITE.rglob("*") if file.is_file())
     print("\n".join(faults))

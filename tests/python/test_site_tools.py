@@ -159,3 +159,10 @@ def test_verbs_in_guides_lead_to_their_pages():
         '<code>tidy(x)</code>, <a href="../python/plot_trace.html"><code>plot_trace()</code></a>, '
         "<code>print()</code>"
     )
+
+
+def test_the_page_for_wrong_addresses_stands_alone_at_any_depth(tmp_path):
+    page = (REPOSITORY / "pkgdown" / "404.html").read_text(encoding="utf-8")
+    (tmp_path / "404.html").write_text(page, encoding="utf-8")
+    assert SITE["LINKS"]["site_faults"](tmp_path) == []
+    assert not re.search(r"<[^>]+ (src|href)=", page)
