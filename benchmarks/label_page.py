@@ -72,7 +72,7 @@ def main() -> None:
                 }
                 for what, times in measured(page).items()
             ]
-    write_result("label_page", rows, notes=notes, title="Labelling on a page of 2,000 images")
+    write_result("label_page", rows, notes=notes, title=f"Labelling on a page of {n:,} images")
 
 
 def exported(n: int, clusters: int, folder: Path) -> Path:

@@ -87,7 +87,7 @@ def main() -> None:
 
 def corpora(folder: Path) -> dict[str, tuple[pd.Series, Embeddings]]:
     """True classes by image id, and embeddings."""
-    drawn = draw_demo_corpus(folder / "demo", n_images=2000, progress=False)
+    drawn = draw_demo_corpus(folder / "demo", n_images=sized(300, 2000), progress=False)
     kinds = pd.read_csv(drawn / "labels.csv").set_index("file")["kind"]
     embeddings = embed_images(drawn, progress=False)
     names = [Path(path).relative_to(drawn).as_posix() for path in embeddings.images["path"]]

@@ -35,7 +35,7 @@ table <- tibble::tribble(
 )
 write_result(
   "ratings", table,
-  title = "A million ratings", digits = 1,
+  title = paste(format(80 * people, big.mark = ",", scientific = FALSE), "ratings"), digits = 1,
   notes = paste(
     "Ten items,", format(people, big.mark = ","), "respondents of two groups, eight images each.",
     "Wanted: less than 10 seconds."
