@@ -92,9 +92,9 @@ def main() -> None:
     )
 
 
-def load(folder: Path, encoder: str) -> tuple[pd.Series, Embeddings]:
+def load(folder: Path, encoder: str, few: int = 6) -> tuple[pd.Series, Embeddings]:
     """True classes and embeddings of the labelled photographs, by image id."""
-    table = photographs(folder)
+    table = photographs(folder, few)
     table["path"] = [str(folder / path) for path in table["path"]]
     weights = DATA / "mobilenet_v2_imagenet.pth" if encoder == "mobilenet_v2" else None
     embeddings = embed_images(table, encoder, weights=weights)
