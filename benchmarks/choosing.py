@@ -133,6 +133,7 @@ def main() -> None:
     write_result(
         "choosing",
         list(choosing(pd.DataFrame(choices), exact)),
+        simulations=len(choices) // 4,
         title="Do judged pairs choose the better clustering?",
         notes=[
             *notes,

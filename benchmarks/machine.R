@@ -24,9 +24,11 @@ chance <- function(simulations) {
 }
 
 # Writes name.md and name.json. `shown` is the table of the page if it is not that of `rows`: its
-# cells may hold several numbers, those of JSON one each.
+# cells may hold several numbers, those of JSON one each. `simulations` is their number for each row
+# of intervals, whose error the notes then state; `counts` are others that docs refer to.
 write_result <- function(name, rows, ..., shown = rows, title = name, notes = NULL,
-                         simulations = NULL, digits = getOption("digits"), packages = NULL) {
+                         simulations = NULL, counts = list(), digits = getOption("digits"),
+                         packages = NULL) {
   rlang::check_dots_empty()
   if (!is.null(simulations)) {
     notes <- c(notes, paste0(chance(simulations), "."))
@@ -55,6 +57,7 @@ write_result <- function(name, rows, ..., shown = rows, title = name, notes = NU
     if (is.double(column)) signif(column, 6) else replace(column, column %in% "", NA)
   })
   facts <- list(machine = machine, commit = commit, size = bench_size, simulations = simulations)
+  facts[names(counts)] <- counts
   jsonlite::write_json(
     c(facts, list(rows = rows)), file.path(folder, paste0(name, ".json")),
     pretty = 2, auto_unbox = TRUE, digits = NA, na = "null", null = "null"

@@ -57,6 +57,7 @@ def photographs(folder: Path, few: int = 6) -> pd.DataFrame:
     kept = table.groupby("class").head(sized(few, len(table)))
     for path in table["path"].drop(kept.index):
         (folder / path).unlink()
+    kept.to_csv(folder / "labels.csv", index=False)
     return kept.reset_index(drop=True)
 
 

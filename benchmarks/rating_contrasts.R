@@ -172,6 +172,7 @@ table <- tidyr::pivot_wider(
 write_result(
   "rating_weights", ways,
   title = "Three ways to use respondents' weights", digits = 2,
+  counts = list(simulations = n_weighted),
   notes = paste(
     format(n_weighted, big.mark = ","), "simulated surveys in each row: 60 clusters with one to",
     "five sampled images, eight images per respondent; people who feel less are more likely to",
