@@ -43,26 +43,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=sized(1_000, 18_096))
     parser.add_argument("--width", type=int, default=sized(64, 512))
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    both = list(SETTINGS)
+    parser.add_argument(
+        "--settings", nargs="+", choices=SETTINGS, default=sized(both[:1], both[:1], both)
+    )
     arguments = parser.parse_args()
     vectors = generate(arguments.images, arguments.width)
-    rows = []
     for name in arguments.settings:
-        rows += compare(name, vectors, SETTINGS[name])
-    write_result(
-        "_".join(["clustering", *(name for name in arguments.settings if name != "default")]),
-        rows,
-        title=f"Iterative clustering of {arguments.images:,} x {arguments.width} vectors",
-        notes=[
-            "scikit-learn: the paper's pseudo-code with `KMeans(n_init=...)` and "
-            "`silhouette_samples`, same rules for k, release and stopping, on the vectors.",
-            "imagestrata: on the vectors; after the neighbourhood step (neighbors=15, the "
-            "default); on principal components (n_components=64).",
-            "times as fast: as scikit-learn with ten restarts.",
-            "sum of squares: within clusters of one fit to all images with the k of the first "
-            "iteration, against scikit-learn's best of ten.",
-        ],
-    )
+        write_result(
+            "clustering" if name == "default" else f"clustering_{name}",
+            compare(name, vectors, SETTINGS[name]),
+            title=f"Iterative clustering of {arguments.images:,} x {arguments.width} vectors",
+            notes=[
+                "scikit-learn: the paper's pseudo-code with `KMeans(n_init=...)` and "
+                "`silhouette_samples`, same rules for k, release and stopping, on the vectors.",
+                f"imagestrata: on the vectors; with {', '.join(VECTORS[name])}"
+                + (": after the neighbourhood step, the default." if name == "default" else "."),
+                "times as fast: as scikit-learn with ten restarts.",
+                "sum of squares: within clusters of one fit to all images with the k of the first "
+                "iteration, against scikit-learn's best of ten.",
+            ],
+        )
 
 
 def generate(n: int, d: int, n_groups: int = 300, seed: int = 0) -> NDArray[np.float32]:

@@ -36,7 +36,7 @@ from imagestrata.encoders.registry import load_network
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=sized(1, 50))
-    parser.add_argument("--images", type=int, default=sized(2, 3, 5), help="photographs per class")
+    parser.add_argument("--images", type=int, default=5, help="photographs per class")
     arguments = parser.parse_args()
     epochs = arguments.epochs
     warnings.filterwarnings("ignore", message=".*have no label.*|.*lacks images.*|.*undefined.*")
