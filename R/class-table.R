@@ -136,7 +136,10 @@ plain_tibble <- function(x) {
 
 # Columns of 64-bit integers, as other packages read them, as ordinary numbers: functions that do not
 # know them take their bits for very small numbers. Columns with a number that would lose digits stay.
+# Columns of haven lose their labels, with which one cannot calculate.
 plain_numbers <- function(columns) {
+  labelled <- vapply(columns, inherits, NA, "haven_labelled")
+  columns[labelled] <- lapply(columns[labelled], vctrs::vec_data)
   wide <- vapply(columns, inherits, NA, "integer64")
   columns[wide] <- lapply(columns[wide], function(x) {
     number <- wide_numbers(x)

@@ -311,7 +311,7 @@ label_texts <- function(x) {
     text[is.na(x)] <- NA
     return(text)
   }
-  as.character(x)
+  without_blanks(as.character(x))
 }
 
 labels_in_sample <- function(labels, sample, call) {

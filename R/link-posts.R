@@ -128,7 +128,8 @@ topics_seen <- function(topics, linked) {
 }
 
 plain_columns <- function(data) {
-  tibble::new_tibble(plain_numbers(as.list(data)), nrow = nrow(data))
+  columns <- lapply(plain_numbers(as.list(data)), without_blanks)
+  tibble::new_tibble(columns, nrow = nrow(data))
 }
 
 check_posts <- function(posts, by, call = rlang::caller_env()) {

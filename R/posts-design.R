@@ -11,6 +11,7 @@
 design_posts <- function(linked, by, unit, level, denominator, author, time, time_zone,
                          call = rlang::caller_env()) {
   check_topics_linked(linked, level, author, call)
+  linked <- structure(plain_columns(linked), topics = attr(linked, "topics"))
   topic <- linked[[level]]
   # Images of the residual have no theme.
   if (level == "theme") topic[is.na(topic) & !is.na(linked[["cluster"]])] <- -1
@@ -59,11 +60,11 @@ check_topics_linked <- function(linked, level, author, call) {
       call = call
     )
   }
-  n <- sum(is.na(linked$post_id))
+  n <- sum(is.na(without_blanks(linked$post_id)))
   if (n > 0) {
     abort_imagestrata(
       "{n} of {nrow(linked)} rows {cli::qty(n)}{?has/have} no {.field post_id}, the first is row
-       {which(is.na(linked$post_id))[1]}.",
+       {which(is.na(without_blanks(linked$post_id)))[1]}.",
       call = call
     )
   }
@@ -94,7 +95,7 @@ number_values <- function(x) {
 # no post showed.
 topics_of <- function(linked, topic, level) {
   name <- paste0(level, "_name")
-  names_of <- linked[[name]] %||% rep(NA_character_, nrow(linked))
+  names_of <- without_blanks(linked[[name]] %||% rep(NA_character_, nrow(linked)))
   first <- which(!duplicated(topic) & !is.na(topic))
   table <- tibble::tibble(topic = topic[first], name = as.character(names_of[first]))
   never <- attr(linked, "topics")

@@ -8,7 +8,7 @@ compare_means <- function(design, fits, most = 12) {
     a = character(), b = character(), error_a = numeric(), error_b = numeric(),
     std.error = numeric(), df = numeric()
   )
-  values <- if (length(design$by) > 0) sort(unique(design$groups[[1]]))
+  values <- if (length(design$by) > 0) sorted_values(design$groups[[1]])
   if (length(values) < 2 || length(values) > most) {
     return(none)
   }

@@ -128,7 +128,7 @@ trend_of <- function(column, argument, call) {
 }
 
 values_of <- function(column, call) {
-  values <- sort(unique(column[[1]]))
+  values <- sorted_values(column[[1]])
   if (length(values) < 2) {
     abort_imagestrata(
       "{.field {names(column)}} must have two or more values to compare, but is {.val

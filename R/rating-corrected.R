@@ -27,6 +27,7 @@ predict_ratings <- function(predictions, clustering, ratings, design, by, shrink
     return(NULL)
   }
   by <- select_by(ratings, by, call)
+  ratings <- plain_columns(ratings)
   check_predictable(clustering, design, by, shrink, call)
   given <- images_of_clustering(clustering, call)
   images <- given$images

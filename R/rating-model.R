@@ -172,8 +172,7 @@ rating_model <- function(ratings,
   check_dots(...)
   options <- check_model_options(weight, variance, method, target, conf_level)
   check_formula(formula, "ratings")
-  check_ratings(ratings, rlang::current_env())
-  rows <- rows_of_ratings(plain_tibble(ratings), formula)
+  rows <- rows_of_ratings(check_ratings(ratings, rlang::current_env()), formula)
   by <- rlang::enquo(weight_by)
   if (rlang::quo_is_null(by)) {
     by <- rlang::quo(dplyr::all_of(!!intersect(names(rows$variables), "group")))

@@ -127,7 +127,7 @@ response_weights <- function(ratings,
   asks$response_weight <- scaled_response_weights(asks, groups$id)
   at <- asked$place
   kept <- !is.na(at)
-  ratings <- plain_tibble(ratings)[kept, ]
+  ratings <- plain_columns(ratings)[kept, ]
   ratings$response_probability <- asks$response_probability[at[kept]]
   ratings$response_weight <- asks$response_weight[at[kept]]
   name <- name_of_weight(rlang::enquo(respondent_weight))
@@ -244,7 +244,7 @@ response_bounds <- function(ratings,
   scale <- check_scale(scale)
   asked <- asked_of(ratings, packets)
   given <- ratings
-  ratings <- plain_tibble(ratings)[!is.na(asked$place), ]
+  ratings <- plain_columns(ratings)[!is.na(asked$place), ]
   asked$place <- asked$place[!is.na(asked$place)]
   column <- name_of_weight(rlang::enquo(respondent_weight))
   asked$asks <- add_respondents(asked, respondents)
@@ -253,6 +253,9 @@ response_bounds <- function(ratings,
     ratings[[column]] <- asked$asks[[column]][asked$place]
   }
   columns <- select_by(ratings, rlang::enquo(by), rlang::current_env())
+  asked$columns <- c(
+    "respondent_id", "image_id", "item", "dimension", "rating", sample_columns, columns, column
+  )
   asked$missing <- missing_answers(asked, ratings, columns, weight)
   outside <- range(ratings$rating, na.rm = TRUE)
   if (outside[1] < scale[1] || outside[2] > scale[2]) {
@@ -322,7 +325,7 @@ interval_of_bounds <- function(low, high, conf_level) {
 # for the gap to vanish.
 bounds_of_gaps <- function(ratings, asked, columns, scale, options) {
   group <- columns[[1]]
-  values <- sort(unique(ratings[[group]]))
+  values <- sorted_values(ratings[[group]])
   if (length(values) < 2) {
     abort_imagestrata(
       "{.field {group}} must have two or more values to compare.",
@@ -459,7 +462,7 @@ survey_weights_of <- function(asked, ratings, column, call = rlang::caller_env()
 # `unit`, `respondent_id`, `n_answers`, `rated` (1 or 0) and the columns of the packets; `items`;
 # and `place`, the row of each rating in it.
 asked_of <- function(ratings, packets, call = rlang::caller_env()) {
-  check_ratings(ratings, call)
+  ratings <- check_ratings(ratings, call)
   packets <- check_data_frame(packets, "packets", call, "assign_annotators", "image_id")
   packets <- plain_columns(packets)
   if (nrow(packets) == 0) {
@@ -654,12 +657,14 @@ missing_answers <- function(asked, ratings, columns, weight, call = rlang::calle
 complete_ratings <- function(ratings, asked, rating) {
   ratings <- plain_tibble(ratings)
   given <- ratings[!is.na(ratings$rating) & !is.na(asked_place(asked, ratings)), ]
+  # Other columns do not matter, and may be of other types among those who were asked.
+  given <- given[intersect(names(given), asked$columns)]
   added <- asked$missing[intersect(names(given), names(asked$missing))]
   added$rating <- rep_len(rating, nrow(added))
-  for (name in intersect(c("item", "dimension"), names(given))) {
-    if (is.factor(given[[name]])) {
-      added[[name]] <- factor(added[[name]], levels(given[[name]]))
-    }
+  for (name in names(added)[vapply(given[names(added)], is.factor, NA)]) {
+    levels <- union(levels(given[[name]]), unique(as.character(added[[name]])))
+    given[[name]] <- factor(given[[name]], levels, ordered = is.ordered(given[[name]]))
+    added[[name]] <- factor(added[[name]], levels, ordered = is.ordered(given[[name]]))
   }
   given$respondent_id <- as.character(given$respondent_id)
   given$image_id <- as.character(given$image_id)

@@ -151,7 +151,7 @@ table_of_estimates <- function(rows, write, call = rlang::caller_env()) {
   }
   if (length(unique(rows[["method"]])) > 1) stub$Method <- rows$method
   if (wide) {
-    groups <- sort(unique(rows[[by[1]]]))
+    groups <- sorted_values(rows[[by[1]]])
     cells <- estimate_texts(rows, write)
     unit <- c("level", "item", further, intersect("method", names(rows)))
     key <- number_rows(plain_tibble(rows)[unit])

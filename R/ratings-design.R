@@ -11,9 +11,9 @@
 # the `by` columns, and whether each of them tells images apart (`of_images`).
 design_ratings <- function(ratings, by, weight, respondent_weight = rlang::quo(NULL),
                            call = rlang::caller_env()) {
-  check_ratings(ratings, call)
+  ratings <- check_ratings(ratings, call)
   by <- select_by(ratings, by, call)
-  ratings <- leave_missing_out(plain_tibble(ratings), call)
+  ratings <- leave_missing_out(ratings, call)
   weights <- weights_of(ratings, weight, call)
   group <- group_by_columns(ratings, by, call)
   items <- items_of(ratings, call)
@@ -41,8 +41,8 @@ design_ratings <- function(ratings, by, weight, respondent_weight = rlang::quo(N
       ratings, image, cluster, stratum, group$table[of_images][group$id, ], weights, weight
     ),
     ids = list(
-      respondent = sort(unique(ratings$respondent_id)), image = sort(unique(ratings$image_id)),
-      cluster = if (!is.null(cluster)) sort(unique(ratings$cluster))
+      respondent = sorted_values(ratings$respondent_id), image = sorted_values(ratings$image_id),
+      cluster = if (!is.null(cluster)) sorted_values(ratings$cluster)
     ),
     n_respondents = max(respondent), n_images = max(image), n_ratings = nrow(ratings)
   )
@@ -51,6 +51,7 @@ design_ratings <- function(ratings, by, weight, respondent_weight = rlang::quo(N
   design
 }
 
+# The ratings as a plain table.
 check_ratings <- function(ratings, call) {
   needed <- c("respondent_id", "image_id", "item", "rating")
   lacks <- setdiff(needed, names(ratings))
@@ -69,6 +70,7 @@ check_ratings <- function(ratings, call) {
   if (nrow(ratings) == 0) {
     abort_imagestrata("{.arg ratings} has no rows.", call = call)
   }
+  ratings <- plain_columns(ratings)
   if (!is.numeric(ratings$rating)) {
     abort_imagestrata(
       "The column {.field rating} must be numeric, not {.obj_type_friendly {ratings$rating}}.",
@@ -88,6 +90,7 @@ check_ratings <- function(ratings, call) {
       )
     }
   }
+  ratings
 }
 
 # Columns by tidyselect; names are those of the results.
@@ -220,8 +223,12 @@ number_levels <- function(x) {
   if (is.factor(x)) {
     x <- as.integer(x)
   }
-  match(x, sort(unique(x)))
+  match(x, sorted_values(x))
 }
+
+# The values of a column in the order of factor levels, numbers or the alphabet, the latter on every
+# computer the same: it decides which group gaps are differences from.
+sorted_values <- function(x) sort(unique(x), method = "radix")
 
 # One number for each combination of two numberings, in order.
 pair_up <- function(x, y) {

@@ -348,13 +348,13 @@ id_columns <- c(
   "respondent_id", "annotator", "coder", "post_id", "author", "group"
 )
 
-# Ids as text: 300000 is "300000" and not "3e+05".
+# Ids as text: 300000 is "300000" and not "3e+05"; an empty text is a missing id.
 id_text <- function(x, name = "image_id", call = rlang::caller_env()) {
   if (is.factor(x)) {
-    return(as.character(x))
+    x <- as.character(x)
   }
   if (!is.numeric(x) || inherits(x, "integer64")) {
-    return(as.character(x))
+    return(without_blanks(as.character(x)))
   }
   lost <- x[!is.na(x) & (abs(x) >= 2^53 | x %% 1 != 0)]
   if (length(lost) > 0) {
@@ -368,14 +368,32 @@ id_text <- function(x, name = "image_id", call = rlang::caller_env()) {
   ifelse(is.na(x), NA_character_, sprintf("%.0f", x))
 }
 
+# Values of which an empty text is missing, as in tables that are read from files. read.csv() keeps
+# empty cells as such.
+without_blanks <- function(x) {
+  if (is.factor(x)) {
+    return(if ("" %in% levels(x)) factor(x, setdiff(levels(x), ""), ordered = is.ordered(x)) else x)
+  }
+  if (is.character(x)) {
+    x[!is.na(x) & x == ""] <- NA
+  }
+  x
+}
+
 with_text_ids <- function(data, call = rlang::caller_env()) {
   for (name in intersect(id_columns, names(data))) {
     column <- data[[name]]
-    if (is.numeric(column) || (is.factor(column) && name != "group")) {
+    # The user may have ordered the groups, or have numbers.
+    if (name == "group" && (is.factor(column) || has_fractions(column))) next
+    if (is.numeric(column) || is.factor(column) || is.character(column)) {
       data[[name]] <- id_text(column, name, call)
     }
   }
   data
+}
+
+has_fractions <- function(x) {
+  is.numeric(x) && !inherits(x, "integer64") && any(x %% 1 != 0, na.rm = TRUE)
 }
 
 # Any column as text without loss: 1e5 is "100000".

@@ -3,8 +3,10 @@
 # One outcome: `model` (glm.nb() or glm()), `vcov`, and tables `coefficients`, `effects`, `summary`.
 fit_share <- function(side, data, options, name, frame = data$frame, call = rlang::caller_env(2)) {
   formula <- formula_of(side, name, options$exposure)
-  check_design(formula, frame, name, options, call)
-  model <- fit_counts(formula, frame, options, name, call)
+  model <- with_contrasts(in_one_order({
+    check_design(formula, frame, name, options, call)
+    fit_counts(formula, frame, options, name, call)
+  }))
   errors <- errors_of(model, data$groups, options$variance)
   contrasts <- diag(length(stats::coef(model)))
   coefficients <- infer(stats::coef(model), contrasts, errors, options$conf_level)
@@ -258,7 +260,7 @@ effects_of <- function(side, model, frame, errors, conf_level) {
   }
   rows <- unlist(lapply(predictors_of(side, frame), function(name) {
     x <- frame[[name]]
-    values <- if (is.factor(x)) levels(droplevels(x)) else sort(unique(x))
+    values <- if (is.factor(x)) levels(droplevels(x)) else sorted_values(x)
     is_number <- is.numeric(x) || inherits(x, c("Date", "POSIXt"))
     if (is_number && !all(values %in% c(0, 1))) {
       step <- 1e-5 * stats::sd(as.double(x))

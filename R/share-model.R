@@ -68,7 +68,8 @@
 #' @param formula The outcomes and predictors: `retweets ~ hopeful + angry + log1p(followers)`.
 #'   `cbind(retweets, likes) ~ ...` has several outcomes, and so has a list of formulas. Names are
 #'   columns of `linked` or of `ratings`. All functions of formulas work, such as `hopeful * party`
-#'   and [splines::ns()].
+#'   and [splines::ns()]. The reference of a text is its first value in the order of the alphabet,
+#'   that of a factor, ordered or not, its first level.
 #' @param ratings Ratings or labels of images: the result of [rating_means()] with `by = image_id`,
 #'   whose items and dimensions become predictors; or a table with one row per image, `image_id` and
 #'   one column per predictor, such as [label_ratings()] or [consensus()] return. By default

@@ -294,6 +294,7 @@ weights_of_sample <- function(linked, sample, options, call) {
     return(rep(1, nrow(linked)))
   }
   column <- paste0("weight_", options$weight)
+  sample <- plain_columns(sample)
   weight <- sample[[column]]
   if (!is.numeric(weight) || any(weight < 0, na.rm = TRUE)) {
     abort_imagestrata("{.field {column}} of {.arg sample} must hold positive numbers.", call = call)

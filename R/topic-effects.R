@@ -137,7 +137,7 @@ values_at <- function(model, variable, method, values, n_points, call = rlang::c
   unknown <- length(given) == 0 || anyNA(given) ||
     (!is_continuous(model, variable) && !all(given %in% x))
   if (unknown) {
-    examples <- utils::head(values_as_text(if (is.factor(x)) levels(x) else sort(unique(x))), 5)
+    examples <- utils::head(values_as_text(if (is.factor(x)) levels(x) else sorted_values(x)), 5)
     abort_imagestrata(
       "{.arg values} must be values of {.field {variable}}, such as {.val {examples}}, not {.val
        {as.character(values)}}.",
@@ -153,7 +153,7 @@ values_at <- function(model, variable, method, values, n_points, call = rlang::c
 # All values of a moderator.
 few_values <- function(model, by, call = rlang::caller_env()) {
   x <- model$data[[by]]
-  seen <- if (is.factor(x)) factor(levels(x), levels(x)) else sort(unique(x))
+  seen <- if (is.factor(x)) factor(levels(x), levels(x)) else sorted_values(x)
   if (is_continuous(model, by) && length(seen) > 10) {
     abort_imagestrata(
       "{.arg by} must be a covariate with at most 10 values, but {.field {by}} has {length(seen)}.",
@@ -177,7 +177,7 @@ typed_values <- function(values, x) {
 }
 
 default_values <- function(model, x, variable, method, n_points, call) {
-  seen <- if (is.factor(x)) factor(levels(x), levels(x)) else sort(unique(x))
+  seen <- if (is.factor(x)) factor(levels(x), levels(x)) else sorted_values(x)
   if (!is_continuous(model, variable) || length(seen) <= n_points && method == "continuous") {
     return(seen)
   }

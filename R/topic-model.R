@@ -414,6 +414,15 @@ with_contrasts <- function(code, ordered = "contr.treatment") {
   force(code)
 }
 
+# Text sorts in the order of the alphabet on every computer, so that the first value of a text, the
+# reference of a model, is the same everywhere.
+in_one_order <- function(code) {
+  old <- Sys.getlocale("LC_COLLATE")
+  on.exit(Sys.setlocale("LC_COLLATE", old))
+  Sys.setlocale("LC_COLLATE", "C")
+  force(code)
+}
+
 # Cells are the posts of an author that have the same covariates. `x` is the model matrix of cells,
 # and `z` = x %*% turn has orthogonal columns: crossprod(z * sqrt(n)) is sum(n) times I.
 design_model <- function(posts, call = rlang::caller_env()) {

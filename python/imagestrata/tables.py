@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import infer_dtype
 
 from .errors import ImagestrataError, plural, warn
 from .files import bare
@@ -59,6 +60,13 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
 #: The number of lines from which the separator is guessed.
 _LOOKED_AT = 200
+
+#: A number of a cluster, without leading zeros.
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,14})")
+#: The types of columns of Python objects, by what pandas finds in them.
+_KINDS = {
+    "integer": "int64", "floating": "float64", "mixed-integer-float": "float64", "boolean": "bool",
+}  # fmt: skip
 
 #: Larger whole numbers are not all exact as floats.
 _EXACT = 2**53
@@ -268,8 +276,23 @@ def as_number(texts: pd.Series[Any], *, decimal_comma: bool = False) -> pd.Serie
     return plain.where(valid).astype("float64")
 
 
+def known_texts(values: pd.Series[Any]) -> pd.Series[Any]:
+    """A column in which an empty text is missing, as in tables that are read from files."""
+    if not (values.dtype == object or isinstance(values.dtype, pd.StringDtype)):
+        if not isinstance(values.dtype, pd.CategoricalDtype) or "" not in values.cat.categories:
+            return values
+        return values.cat.remove_categories([""])
+    blank = (values == "").fillna(False).to_numpy(dtype=bool)
+    return values.mask(blank, None) if blank.any() else values
+
+
+def with_known_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its empty texts as missing values."""
+    return table.assign(**{str(name): known_texts(column) for name, column in table.items()})
+
+
 def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
-    """Ids as text: 300000 and 300000.0 become "300000", missing ids remain missing.
+    """Ids as text: 300000 and 300000.0 become "300000"; missing and empty ids are missing.
 
     Raises
     ------
@@ -278,8 +301,10 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    if isinstance(values.dtype, pd.StringDtype) or pd.api.types.is_integer_dtype(values.dtype):
+    if pd.api.types.is_integer_dtype(values.dtype):
         return values.astype("str")
+    if isinstance(values.dtype, pd.StringDtype):
+        return known_texts(values).astype("str")
     if pd.api.types.is_float_dtype(values):
         numbers = values.dropna().astype("float64")
         rounded = numbers[(numbers.abs() >= _EXACT) | (numbers % 1 != 0)]
@@ -292,7 +317,7 @@ def id_texts(values: pd.Series[Any], name: str = "image_id") -> pd.Series[Any]:
 
     def text(value: Any) -> Any:
         if isinstance(value, str):
-            return value
+            return value or None
         if value is None or value is pd.NA or value != value:
             return None
         if isinstance(value, float | np.floating):
@@ -353,13 +378,14 @@ def check_table(
         )
     if whole and not len(given):
         raise ImagestrataError(f"{arg(name)} has no rows.")
-    gaps = int(given[[*whole]].isna().any(axis=1).sum())
+    table = with_text_ids(given)
+    gaps = int(with_known_texts(table[[*whole]]).isna().any(axis=1).sum())
     if gaps:
         raise ImagestrataError(
             f"{gaps} of {plural(len(given), 'row')} of {arg(name)} have missing values in "
             f"{', '.join(whole)}."
         )
-    return with_text_ids(given)
+    return table
 
 
 def _without_arrow(table: pd.DataFrame) -> pd.DataFrame:
@@ -378,20 +404,60 @@ def _without_arrow(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(columns, axis=1)
 
 
+def _with_plain_types(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with numbers and truth values in columns of their own types.
+
+    Columns of Python objects, which hold numbers in some tables with missing cells, would be taken
+    for text. Numbers of clusters may have been read as text: "-1" is the residual.
+    """
+    made: dict[Any, Any] = {}
+    for name, column in table.items():
+        if name in ID_COLUMNS:
+            continue
+        if column.dtype == object and _KINDS.get(infer_dtype(column, skipna=True)):
+            made[name] = _of_plain_type(column)
+        elif name in ("cluster", "theme") and not pd.api.types.is_numeric_dtype(column.dtype):
+            numbers = pd.to_numeric(column.astype(object), errors="coerce")
+            texts = column.dropna().map(str)
+            if len(texts) and texts.map(lambda text: bool(_WHOLE.fullmatch(text))).all():
+                made[name] = numbers.astype("float64" if numbers.isna().any() else "int64")
+    return table.assign(**made) if made else table
+
+
+def _of_plain_type(column: pd.Series[Any]) -> pd.Series[Any]:
+    gaps, kind = column.isna().any(), _KINDS[infer_dtype(column, skipna=True)]
+    if gaps:
+        kind = {"int64": "float64", "bool": "boolean"}.get(kind, kind)
+    try:
+        return column.where(column.notna(), None if kind == "boolean" else np.nan).astype(kind)
+    except (OverflowError, TypeError, ValueError):
+        return column  # numbers beyond 64 bits
+
+
 def with_text_ids(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with all its ids as text, and without an index that has the name of a column."""
+    """The table with all its ids as text, and numbers and truth values as such.
+
+    An index that has the name of a column is dropped.
+    """
     if {*map(str, filter(None, table.index.names))} & {*map(str, table.columns)}:
         table = table.reset_index(drop=True)
-    table = _without_arrow(table)
+    table = _with_plain_types(_without_arrow(table))
     wrong = {
         name: id_texts(table[name], str(name))
         for name in ID_COLUMNS
         if name in table
-        and not pd.api.types.is_string_dtype(table[name].dtype)
-        # The user may have ordered the groups.
-        and not (name == "group" and isinstance(table[name].dtype, pd.CategoricalDtype))
+        # The user may have ordered the groups, or have numbers.
+        and not (name == "group" and _is_a_group(table[name]))
+        and not (isinstance(table[name].dtype, pd.StringDtype) and not (table[name] == "").any())
     }
     return table.assign(**wrong) if wrong else table
+
+
+def _is_a_group(column: pd.Series[Any]) -> bool:
+    """Whether a column "group" holds something other than ids."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return True
+    return pd.api.types.is_float_dtype(column.dtype) and bool((column.dropna() % 1 != 0).any())
 
 
 def with_file(table: pd.DataFrame) -> pd.DataFrame:
@@ -571,7 +637,7 @@ def _check_header(header: Sequence[str], file: Path) -> None:
 
 
 def label_texts(labels: pd.Series[Any]) -> pd.Series[str]:
-    """Labels as text: True, 1 and 1.0 are "1"; missing labels are missing."""
+    """Labels as text: True, 1 and 1.0 are "1"; missing and empty labels are missing."""
 
     def text(value: Any) -> str | None:
         if pd.isna(value):
@@ -581,7 +647,7 @@ def label_texts(labels: pd.Series[Any]) -> pd.Series[str]:
         if isinstance(value, float | np.floating):
             number = float(value)
             return str(int(number)) if number.is_integer() else repr(number)
-        return str(value)
+        return str(value) or None
 
     return pd.Series([text(one) for one in labels], index=labels.index, dtype="str")
 

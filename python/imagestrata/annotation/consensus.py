@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
 from ..finetune.rules import combine_labels
-from ..tables import label_texts
+from ..tables import label_texts, with_text_ids
 from ..text.machines import by_machine, refuse_machine_labels
 from ..validate import check_choice, check_idle
 from ..verbs import public
@@ -86,6 +86,8 @@ def consensus(
     """
     rule = check_choice("rule", rule, RULES)
     refuse_machine_labels(meeting, "meeting", "Only people decide in place of annotators.")
+    if isinstance(answers, pd.DataFrame):
+        answers = with_text_ids(answers)
     answers, models = _without_models(answers)
     if is_labels(answers):
         held = None if meeting is None else check_labels(meeting, "meeting")

@@ -14,7 +14,7 @@ from ..clustering.named import names_in
 from ..errors import ImagestrataError, plural, warn
 from ..posts.design import cells_of, check_author, columns_by
 from ..posts.times import check_zone
-from ..tables import id_texts
+from ..tables import id_texts, known_texts, with_known_texts
 from ..validate import check_choice, check_idle
 from ..wording import arg, quote, verb
 from .observed import Array, Observed
@@ -107,7 +107,7 @@ def _by_images(observed: Observed, names: Sequence[str], weight: str) -> Cells:
             else f"Known are {', '.join(map(quote, known))}. For columns of posts, give "
             f"{arg('linked')}.",
         )
-    columns = images[[*names]]
+    columns = with_known_texts(images[[*names]])
     _check_whole(columns)
     cell, table = cells_of(columns, {}, 1)
     if "cluster" in table or "theme" in table:
@@ -176,7 +176,7 @@ def _by_posts(
             )
         who, post = pd.factorize(table[author])[0], pd.factorize(table["post_id"])[0]
         check_author(table, post, who, author)
-        columns = columns.assign(**{author: table[author]})
+        columns = columns.assign(**{author: known_texts(table[author])})
     ids = table["image_id"].where(table["image_id"].notna())
     known = pd.Index(observed.images["image_id"]).get_indexer(id_texts(ids).fillna(""))
     if not observed.whole:

@@ -15,7 +15,7 @@ from ..posts.covariates import variables_of
 from ..regression.formula import FUNCTIONS, in_days, names_in, variables_in
 from ..regression.matrix import ModelMatrix, prepare_covariates
 from ..shown import Part, Shown
-from ..tables import check_table, id_texts
+from ..tables import check_table, id_texts, known_texts
 from ..validate import check_choice, check_conf_level, check_float, check_text
 from ..verbs import public
 from ..wording import arg, quote
@@ -356,7 +356,7 @@ def _rows(
         raise ImagestrataError(f"{arg('formula')} cannot be read: {error}") from None
     lacks = {name: column.isna() for name, column in columns.items() if name != variable}
     if posts:
-        lacks[author] = data[author].isna()
+        lacks[author] = known_texts(data[author]).isna()
     none = np.zeros(len(data), dtype=bool)
     missing = np.logical_or.reduce([none, *(lack.to_numpy() for lack in lacks.values())])
     complete = (image >= 0) & ~missing

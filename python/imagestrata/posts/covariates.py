@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ImagestrataError, plural, warn
 from ..regression.formula import FUNCTIONS, variables_in
 from ..regression.matrix import prepare_covariates
+from ..tables import known_texts
 from ..wording import arg, quote
 from .design import check_author, check_topics_linked, days_of, topics_of, topics_of_rows
 from .times import check_zone
@@ -116,7 +117,7 @@ def variables_of(
     data = {}
     for name in variables_in(right):
         if name in linked:
-            data[name] = linked[name]
+            data[name] = known_texts(linked[name])
         elif name in PERIODS and time in linked:
             days = days_of(linked[time], time, check_zone(time_zone))
             data[name] = days.dt.to_period(PERIODS[name]).dt.start_time

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..clustering.linked import check_linked
 from ..errors import ImagestrataError, plural, warn
+from ..tables import known_texts, with_known_texts
 from ..validate import check_choice, check_conf_level
 from ..wording import arg, quote, verb
 from .times import check_zone
@@ -146,6 +147,7 @@ def check_topics_linked(linked: Any, level: str, author: str) -> pd.DataFrame:
             f"Name the column of those who post in {arg('author')}. If every post is by somebody "
             f"else, use {arg('author', 'post_id')}.",
         )
+    table[author] = known_texts(table[author])
     if not pd.api.types.is_numeric_dtype(table[level]) and table[level].notna().any():
         raise ImagestrataError(f"The column {quote(level)} must hold numbers.")
     if table[level].isna().all():
@@ -168,7 +170,8 @@ def topics_of(
 ) -> pd.DataFrame:
     """Topics of the rows, and those that no post showed when they were linked."""
     name = f"{level}_name"
-    names = table[name] if name in table else pd.Series(None, table.index, dtype="str")
+    none = pd.Series(None, table.index, dtype="str")
+    names = known_texts(table[name]) if name in table else none
     found = pd.DataFrame({level: topic, name: names}).dropna(subset=level).drop_duplicates(level)
     known = pd.DataFrame(seen)
     if level in known:
@@ -202,7 +205,7 @@ def columns_by(
                 if name in made
                 else f"Use {arg('by', None)} for all posts together.",
             )
-    columns = table[[name for name in names if name in table]].copy()
+    columns = with_known_texts(table[[name for name in names if name in table]])
     for name, column in columns.items():
         if column.dtype == object and column.map(pd.api.types.is_list_like).any():
             raise ImagestrataError(

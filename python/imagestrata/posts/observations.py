@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import ImagestrataError, plural, warn
-from ..tables import check_table, id_texts
+from ..tables import check_table, id_texts, with_known_texts
 from ..wording import arg, kind_of, quote, verb
 from .outcomes import Side, values_of
 
@@ -70,6 +70,7 @@ def observe(
     linked = check_table("linked", linked, needed, "link_posts").reset_index(drop=True)
     for name in ("post_id", "image_id"):
         linked[name] = id_texts(linked[name], name)
+    linked = with_known_texts(linked)
     own, rated = _place(sides, linked, ratings, options)
     values = pd.DataFrame({side.outcome: _counts(side, linked) for side in sides})
     values = pd.concat([values, linked[own]], axis=1)
@@ -97,7 +98,8 @@ def observe(
     kept = why.isna()
     id_name = "post_id" if options.unit == "post" else "image_id"
     unit, ids = pd.factorize(linked.loc[kept, id_name])
-    frame = _collapsed(values[kept], unit, [side.outcome for side in sides], options)
+    values = values[kept].infer_objects()
+    frame = _collapsed(values, unit, [side.outcome for side in sides], options)
     frame.insert(0, id_name, np.asarray(ids, dtype=object))
     known = linked["image_id"].notna() & (why != "repeated")
     frame[WEIGHT] = _unit_weights(weight[kept], unit, linked["post_id"], known, kept, options)
@@ -126,7 +128,7 @@ def wide_ratings(ratings: Any) -> pd.DataFrame | None:
             f"Give the result of {verb('rating_means')} with {arg('by', 'image_id')}.",
         )
     table = check_table("ratings", ratings, ["image_id"], "rating_means").reset_index(drop=True)
-    table["image_id"] = id_texts(table["image_id"])
+    table = with_known_texts(table.assign(image_id=id_texts(table["image_id"])))
     if {"item", "estimate"} <= {*table}:
         twice = table.duplicated(["image_id", "item"])
         if twice.any():

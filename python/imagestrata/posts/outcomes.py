@@ -54,7 +54,10 @@ def matrix_of(rhs: Any, data: pd.DataFrame, env: Any = None) -> Any:
         if isinstance(plain[name].dtype, pd.StringDtype):
             plain[name] = plain[name].astype(object)
         elif isinstance(plain[name].dtype, pd.CategoricalDtype):
-            plain[name] = plain[name].cat.remove_unused_categories()
+            # Earlier design information knows its categories.
+            used = isinstance(rhs, str)
+            column = plain[name].cat.remove_unused_categories() if used else plain[name]
+            plain[name] = column if used else column.astype(object)
     keep = patsy.NAAction(NA_types=[])
     with np.errstate(all="ignore"):
         if isinstance(rhs, str):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ImagestrataError, plural, warn
-from ..tables import check_table
+from ..tables import check_table, with_known_texts
 from ..validate import check_choice
 from ..wording import arg, quote, verb
 
@@ -131,7 +131,7 @@ def check_ratings(given: Any) -> pd.DataFrame:
             f"{quote(first['item'])}.",
             "Keep one rating of each item by respondent and image.",
         )
-    return ratings.reset_index(drop=True)
+    return with_known_texts(ratings.reset_index(drop=True))
 
 
 def _check_by(by: Any, ratings: pd.DataFrame) -> list[str]:

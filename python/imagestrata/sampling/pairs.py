@@ -17,7 +17,7 @@ from ..files import damaged
 from ..names import one_each
 from ..progress import Progress
 from ..provenance import Step, fingerprint, one_of, step_folder
-from ..tables import check_table, read_typed
+from ..tables import check_table, read_typed, with_text_ids
 from ..validate import (
     check_choice,
     check_float,
@@ -503,6 +503,7 @@ def clusters_by_image(clustering: Any) -> pd.Series[Any]:
             f"{arg('clustering')} must be a clustering, or a table with the columns image_id and "
             f"cluster; {columns_of(images)}."
         )
+    images = with_text_ids(images[["image_id", "cluster"]])
     return one_each("The clustering", images.set_index("image_id")["cluster"])
 
 
