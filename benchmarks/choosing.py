@@ -56,7 +56,7 @@ DRAWN = {"kmeans": "one k-means of 80", "candidates": "the candidates"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=sized(2, 60, 500))
+    parser.add_argument("--sets", type=int, default=sized(2, 40, 500))
     parser.add_argument("--pairs", type=int, default=554)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@
 source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_surveys <- asked(sized(3, 200, 1000))
+n_surveys <- asked(sized(3, 150, 1000))
 respondent_sd <- c(0.5, 1.3)
 sizes <- simulated_clusters$size
 cluster <- rep(seq_along(sizes), sizes)

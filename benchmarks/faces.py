@@ -39,7 +39,7 @@ CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--persons", type=int, default=sized(5, 260))
-    parser.add_argument("--things", type=int, default=sized(10, 1_500))
+    parser.add_argument("--things", type=int, default=sized(10, 600, 1_500))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -31,7 +31,7 @@ TWELVE = (*SIX, "grand_piano", "umbrella", "schooner", "wheelchair", "brain", "n
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=sized(1, 10, 50))
+    parser.add_argument("--epochs", type=int, default=sized(1, 6, 50))
     epochs = parser.parse_args().epochs
     warnings.filterwarnings("ignore", message=".*have no label.*")
     with tempfile.TemporaryDirectory() as place:

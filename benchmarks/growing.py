@@ -30,7 +30,7 @@ ADDED = (1_000, 2_000, 4_000, 8_000)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=sized(8_000, 50_000, 100_000))
+    parser.add_argument("--images", type=int, default=sized(8_000, 30_000, 100_000))
     parser.add_argument("--width", type=int, default=1280)
     arguments = parser.parse_args()
     n = arguments.images

@@ -36,7 +36,7 @@ CLUSTER_BIAS = 0.8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=sized(3, 500, 1_000))
+    parser.add_argument("--corpora", type=int, default=sized(3, 300, 1_000))
     n = parser.parse_args().corpora
     rows = []
     for share, by_cluster in ((0.3, False), (0.08, False), (0.3, True)):

@@ -47,7 +47,7 @@ TASKS: dict[str, tuple[dict[str, Any], int, int, int]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=sized(2, 5, 10))
+    parser.add_argument("--draws", type=int, default=sized(2, 4, 10))
     draws = parser.parse_args().draws
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as place:

@@ -103,7 +103,7 @@ DESIGNS: tuple[tuple[str, tuple[str, str, float], tuple[str, ...]], ...] = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", type=int, default=sized(10, 200, 500))
+    parser.add_argument("--sets", type=int, default=sized(10, 150, 500))
     parser.add_argument(
         "--odd", type=int, default=sized(3, 50, 100), help="sets with other kinds of errors"
     )

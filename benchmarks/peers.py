@@ -56,7 +56,7 @@ Row = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--files", type=int, default=sized(50, 2_000, 5_000))
+    parser.add_argument("--files", type=int, default=sized(50, 3_000, 5_000))
     parser.add_argument("--embedded", type=int, default=sized(16, 384))
     parser.add_argument("--vectors", type=int, default=sized(2_000, 100_000))
     parser.add_argument("--silhouettes", type=int, default=sized(1_000, 20_000))

@@ -24,7 +24,7 @@ WIDTH, PILOT = 0.06, 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--corpora", type=int, default=sized(3, 300))
+    parser.add_argument("--corpora", type=int, default=sized(3, 200, 300))
     n = parser.parse_args().corpora
     rows = []
     for machine in MACHINES:

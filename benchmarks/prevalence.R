@@ -5,7 +5,7 @@
 source("benchmarks/machine.R")
 pkgload::load_all(quiet = TRUE)
 
-n_corpora <- asked(sized(3, 300, 1000))
+n_corpora <- asked(sized(3, 200, 1000))
 
 # The shares of six topics in two parties, the last of them the residual.
 shares <- list(

@@ -114,7 +114,7 @@ THUMBNAIL = 320
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=sized(80, 4_000, 20_000))
+    parser.add_argument("--images", type=int, default=sized(80, 3_000, 20_000))
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--encoder", default=DEFAULT_ENCODER, help="a network")
     parser.add_argument("--weights")

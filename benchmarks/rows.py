@@ -386,7 +386,7 @@ def _size(path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=sized(2_000, 200_000, 1_000_000))
+    parser.add_argument("--rows", type=int, default=sized(2_000, 100_000, 1_000_000))
     parser.add_argument("--steps", nargs="*", choices=STEPS, default=[*STEPS])
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

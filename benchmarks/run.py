@@ -41,6 +41,8 @@ LONG = {
     "faults.py": "kills each step 50 times",
     "fine_tuning_defaults.py": "trains 176 networks",
     "full_disk.py": "fills the disk at 25 moments of each step",
+    "names.py": "tries 10,000 hostile names in each place for names",
+    "rating_pages.py": "answers 200 pages in a browser",
     "fuzz.py": "decodes 100,000 damaged pictures",
 }
 #: What a script has that measures time or memory, which other work on the machine would change.

@@ -43,7 +43,7 @@ SHARE = 0.2
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=sized(5_000, 300_000, 1_000_000))
+    parser.add_argument("--images", type=int, default=sized(5_000, 200_000, 1_000_000))
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--folder", type=Path, default=Path("build/scale"))
     parser.add_argument("--one", nargs=2, metavar=("FILE", "SILHOUETTE"), help=argparse.SUPPRESS)

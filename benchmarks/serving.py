@@ -188,7 +188,7 @@ async def run(folder: Path, seconds: float, n_raters: int, n_kills: int) -> Stud
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=sized(20, 150, 600))
+    parser.add_argument("--seconds", type=float, default=sized(20, 120, 600))
     parser.add_argument("--raters", type=int, default=sized(10, 200))
     parser.add_argument("--kills", type=int, default=sized(1, 3))
     parser.add_argument("--note", default="", help="how busy the machine was")
