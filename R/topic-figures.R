@@ -58,6 +58,10 @@ check_topic_table <- function(x, name, made_by, needs, call) {
       call = call
     )
   }
+  check_rows_of_topics(x, name, call)
+}
+
+check_rows_of_topics <- function(x, name, call) {
   if (nrow(x) == 0 || all(is.na(x$estimate))) {
     abort_imagestrata("{.arg {name}} has no estimates to draw.", call = call)
   }
