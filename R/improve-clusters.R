@@ -29,8 +29,8 @@
 #' pairs if the held-out judgements that it reverses agree with it, by more than one standard error
 #' of the difference; otherwise the evidence must exceed what is needed by one and then two standard
 #' deviations, and then the clusters stay as they are. Divisions are added if held-out judgements
-#' agree more with them than with that, by more than two standard errors, and only to clusters in
-#' which more than two held-out pairs agree for each one that does not.
+#' agree more with them than with that, by more than two standard errors; a cluster then stays whole
+#' unless more than two held-out pairs in it agree with its parts for each one that does not.
 #'
 #' **Scores.** They are those of the whole procedure: within each fold this choice is made without
 #' the pairs of the fold. No pair is scored by edits that it, or a pair with one of its images, has

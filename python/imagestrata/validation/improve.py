@@ -222,8 +222,9 @@ def improve_clusters(
     all pairs if the held-out judgements that it reverses agree with it, by more than one standard
     error of the difference; otherwise the evidence must exceed what is needed by one and then two
     standard deviations, and then the clusters stay as they are. Divisions are added if held-out
-    judgements agree more with them than with that, by more than two standard errors, and only to
-    clusters in which more than two held-out pairs agree for each one that does not.
+    judgements agree more with them than with that, by more than two standard errors; a cluster
+    then stays whole unless more than two held-out pairs in it agree with its parts for each one
+    that does not.
 
     *Scores.* They are those of the whole procedure: within each fold this choice is made without
     the pairs of the fold. No pair is scored by edits that it, or a pair with one of its images,
@@ -475,7 +476,7 @@ class _Teacher:
         rows = np.flatnonzero(those & (self.data.node >= 0))
         fold = np.random.default_rng([seed, 9]).permutation(len(rows)) % folds
         others = [those & self.data.apart_from(rows[fold == number]) for number in range(folds)]
-        beliefs = [self.belief(those) for those in others]
+        beliefs = [self.belief(teaching) for teaching in others]
         found, found_gain = (self.tree.parts(self.tree.cluster > 0), np.inf), np.zeros(len(rows))
         for divided, n_errors in _STEPS:
             for caution in _CAUTION:
