@@ -68,7 +68,7 @@ N_IMAGES, PART = 60, 8
 QUICK: dict[str, Any] = {"k": 6, "release_share": 1, "n_init": 2, "progress": False}
 
 #: Seconds after which a test gives up.
-PATIENCE = 60
+PATIENCE = 180
 
 
 @pytest.fixture(scope="session")
