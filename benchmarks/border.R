@@ -50,7 +50,7 @@ median_of <- function(code, times = 5) {
 
 rows <- tibble::tribble(
   ~what, ~`R to Python, s`, ~`Python to R, s`, ~`wanted, s`,
-  "table, 1,000,000 rows of 6 columns",
+  paste("table,", format(n, big.mark = ",", scientific = FALSE), "rows of 6 columns"),
   median_of(py$take_table(encode_table(table))), median_of(decode_table(py$give_table())), 3,
   "matrix, 20,000 x 512",
   median_of(py$take_matrix(encode_matrix(matrix))), median_of(decode_matrix(py$give_matrix())), 1
