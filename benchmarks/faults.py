@@ -21,8 +21,7 @@ if __name__ == "__main__":
         sizes=("moments", sized(2, 50)),
         notes=[
             "Killed at {n} moments of each step, or at all if a step has fewer. A moment is a "
-            "change that it makes to its folder: a file opened to write, renamed, removed or made. "
-            "Steps that are not listed are struck by the tests, at few moments.",
+            "change that it makes to its folder: a file opened to write, renamed, removed or made.",
         ],
         about=__doc__,
     )
