@@ -299,6 +299,8 @@ weights_of_sample <- function(linked, sample, options, call) {
   if (!is.numeric(weight) || any(weight < 0, na.rm = TRUE)) {
     abort_imagestrata("{.field {column}} of {.arg sample} must hold positive numbers.", call = call)
   }
+  # An image without weight represents nothing, as if it had not been drawn.
+  weight[weight == 0] <- NA
   weight[match(linked$image_id, id_text(sample$image_id, "image_id", call))]
 }
 

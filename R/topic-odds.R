@@ -18,7 +18,7 @@
 #' are not: an author who posts one image a hundred times is no hundred witnesses. The numbers of
 #' posts are therefore divided by the design effect of the topic: the variance of these numbers by
 #' the jackknife, which leaves out one author at a time, divided by that of independent posts, in
-#' both groups together. It is at least 1.
+#' both groups together. In each group the former is at least the latter.
 #'
 #' **Shrinkage.** As their informative Dirichlet prior does for words, each group gets further
 #' posts in which the topic is as common as in both groups together: as many as hold one effective

@@ -290,6 +290,24 @@ def test_truth_values_are_averaged_like_ones() -> None:
         pd.testing.assert_frame_equal(found[0], ones[0])
 
 
+def test_sampled_images_without_weight_are_like_others_that_were_not_drawn() -> None:
+    tables = shared()
+    drawn = tables["sample"]
+    lost = drawn.index % 4 == 1
+    samples = [drawn[~lost], drawn.assign(weight_corpus=drawn["weight_corpus"].mask(lost, 0))]
+    without, zero = (
+        quietly(
+            lambda linked, ratings, sample: [
+                share_model(linked, "likes ~ hopeful", ratings, sample=sample, weight="corpus")
+            ],
+            tables | {"sample": sample},
+        )[0]
+        for sample in samples
+    )
+    for name in ("coefficients", "effects", "summary", "left_out"):
+        pd.testing.assert_frame_equal(getattr(zero, name), getattr(without, name))
+
+
 @pytest.mark.parametrize("blank", [None, "", np.nan])
 def test_an_empty_text_is_a_missing_value(blank: Any) -> None:
     linked = posts()

@@ -158,6 +158,17 @@ test_that("contrasts of the session and the order of a factor's levels are no ma
   expect_equal(tidy(ordered, "effects"), tidy(plain, "effects"))
 })
 
+test_that("sampled images without weight are like others that were not drawn", {
+  t <- tables_of("share_model")
+  lost <- seq_len(nrow(t$sample)) %% 4 == 1
+  zero <- dplyr::mutate(t$sample, weight_corpus = ifelse(lost, 0, weight_corpus))
+  found <- lapply(list(t$sample[!lost, ], zero), \(sample) quietly(share_model(
+    t$linked, likes ~ hopeful, t$ratings, sample = sample, weight = "corpus"
+  )))
+  expect_equal(tidy(found[[2]]), tidy(found[[1]]))
+  expect_equal(glance(found[[2]]), glance(found[[1]]))
+})
+
 test_that("an empty text is a missing value", {
   linked <- golden_linked()
   lost <- linked$post_id %in% utils::tail(unique(linked$post_id), 20)

@@ -301,7 +301,8 @@ def _sample_weights(linked: pd.DataFrame, sample: Any, options: Any) -> pd.Serie
     )
     if weight.isna().any() or (weight < 0).any():
         raise ImagestrataError(f"{quote(name)} of {arg('sample')} must hold positive numbers.")
-    return linked["image_id"].map(weight)
+    # An image without weight represents nothing, as if it had not been drawn.
+    return linked["image_id"].map(weight.where(weight > 0))
 
 
 def _unit_weights(
