@@ -56,7 +56,7 @@ lint: .venv/dev
 	Rscript tools/lint.R
 
 # All of benchmarks/, about 75 minutes on two idle cores; what is done on this commit is not repeated.
-bench: .venv/dev
+bench: .venv/bench
 	@tools/system-packages chromium r tesseract
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python tools/measured.py
@@ -80,4 +80,9 @@ clean:
 
 .venv/dev: .venv/core
 	$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
+
+# Packages with which benchmarks/peers.py compares, and that nothing else needs.
+.venv/bench: .venv/dev
+	$(BIN)/pip install -q imagededup faiss-cpu
 	@touch $@
