@@ -425,11 +425,12 @@ def _with_plain_types(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_plain_type(column: pd.Series[Any]) -> pd.Series[Any]:
-    gaps, kind = column.isna().any(), _KINDS[infer_dtype(column, skipna=True)]
-    if gaps:
-        kind = {"int64": "float64", "bool": "boolean"}.get(kind, kind)
+    kind: Any = _KINDS[infer_dtype(column, skipna=True)]
+    if column.isna().any():  # as floats, whole numbers of many digits would be rounded
+        kind = {"int64": "Int64", "bool": "boolean"}.get(kind, kind)
     try:
-        return column.where(column.notna(), None if kind == "boolean" else np.nan).astype(kind)
+        plain = column.where(column.notna(), np.nan if kind == "float64" else None)
+        return pd.Series(plain.astype(kind))
     except (OverflowError, TypeError, ValueError):
         return column  # numbers beyond 64 bits
 

@@ -343,6 +343,7 @@ def test_types_of_columns() -> None:
             "cluster": ["1", "-1", None],
             "theme": pd.Categorical(["2", "-1", "1"]),
             "n": pd.Series([1, None, 3], dtype=object),
+            "long": pd.Series([2**60 + 1, None, 3], dtype=object),
             "yes": pd.Series([True, None, False], dtype=object),
             "mixed": pd.Series(["x", 1, None], dtype=object),
             "huge": pd.Series([2**70, 1, 2], dtype=object),
@@ -353,7 +354,8 @@ def test_types_of_columns() -> None:
     assert found["image_id"].isna().tolist() == [False, True, True]
     assert found["cluster"].iloc[:2].tolist() == [1, -1]
     assert found["theme"].tolist() == [2, -1, 1]
-    assert found["n"].dtype == float
+    assert found["n"].dtype == "Int64"
+    assert found["long"].iloc[0] == 2**60 + 1
     assert found["yes"].dtype == "boolean"
     assert found["mixed"].tolist() == table["mixed"].tolist()
     assert found["huge"].tolist() == [2**70, 1, 2]
