@@ -10,8 +10,7 @@
 # `n_posts` and `n_authors` of all cells, and the numbers of posts that are not counted.
 design_posts <- function(linked, by, unit, level, denominator, author, time, time_zone,
                          call = rlang::caller_env()) {
-  check_topics_linked(linked, level, author, call)
-  linked <- structure(plain_columns(linked), topics = attr(linked, "topics"))
+  linked <- check_topics_linked(linked, level, author, call)
   topic <- linked[[level]]
   # Images of the residual have no theme.
   if (level == "theme") topic[is.na(topic) & !is.na(linked[["cluster"]])] <- -1
@@ -82,6 +81,8 @@ check_topics_linked <- function(linked, level, author, call) {
       call = call
     )
   }
+  # The attribute has topics that no post shows.
+  structure(plain_columns(linked), topics = attr(linked, "topics"))
 }
 
 # Values as 1, 2, ... in the order of their first appearance; a missing one is missing.

@@ -156,8 +156,7 @@ check_formula <- function(formula, table = "linked", call = rlang::caller_env())
 # `topic` are their rows).
 model_posts <- function(linked, formula, level, author, time, time_zone, weights,
                         call = rlang::caller_env()) {
-  check_topics_linked(linked, level, author, call)
-  linked <- plain_columns(linked)
+  linked <- check_topics_linked(linked, level, author, call)
   topic <- linked[[level]]
   # Images of the residual have no theme.
   if (level == "theme") topic[is.na(topic) & !is.na(linked[["cluster"]])] <- -1

@@ -374,3 +374,15 @@ test_that("effects over all posts stay if few of them are infinite", {
   expect_equal(is.na(effects$std.error), effects$contrast == "D - A")
   expect_equal(effects$contrast[1:2], c("B - A", "C - A"))
 })
+
+test_that("topics that no post shows have rows, if link_posts() saw them", {
+  attr(linked, "topics") <- tibble::tibble(
+    cluster = c(1, 2, 3, 4), cluster_name = letters[1:4], n_rows = c(9, 9, 9, 0)
+  )
+  expect_warning(model <- topic_model(linked, ~party), "4")
+  expect_equal(model$topics$cluster, c(1, 2, 3, 4, -1))
+  expect_equal(model$topics$n_posts[4], 0)
+  expect_match(model$topics$reason[4], "0 posts with it")
+  found <- dplyr::filter(tidy(model), .data$cluster == 4)
+  expect_true(all(is.na(found$estimate)))
+})
