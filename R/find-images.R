@@ -1,9 +1,9 @@
 #' Find typical images of clusters, or images that are like a picture or like words
 #'
 #' @param clustering A clustering, from [cluster_images()] or [read_clustering()].
-#' @param clusters Numbers of clusters: 1 is the largest, -1 the residual. By default
-#'   (`NULL`) all clusters. With `like` and `text`, the clusters that are searched; by default all
-#'   images.
+#' @param clusters Numbers of clusters (before edits, 1 is the largest), -1 for the residual. By
+#'   default (`NULL`) all clusters. With `like` and `text`, the clusters that are searched; by
+#'   default all images.
 #' @param n Number of images per cluster; a smaller cluster returns all its images. With `like` and
 #'   `text`, the number of images per picture or text.
 #' @param order `"typical"`: the images with the highest silhouettes; `"atypical"`: those with the

@@ -48,7 +48,7 @@ def find_images(
     clustering : Clustering
         The result of :func:`cluster_images`, or of :meth:`Clustering.load` for a run folder.
     clusters : int or sequence of int, optional
-        Numbers of clusters, 1 for the largest, -1 for the residual. By default all
+        Numbers of clusters (before edits, 1 is the largest), -1 for the residual. By default all
         clusters without the residual. With ``like`` and ``text``, the clusters that are searched;
         by default all images.
     n : int, default 9
