@@ -37,7 +37,8 @@ def as_shipped() -> Iterator[None]:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             stack.enter_context(_plain_numbers(torch))
-            if torch.get_default_device().type != "cpu":
+            # get_default_device() of torch 2.6 does not know `with torch.device()`.
+            if torch.empty(0).device.type != "cpu":
                 stack.enter_context(torch.device("cpu"))
         yield
 

@@ -19,6 +19,16 @@ def wait_until(page: Any, expression: str, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def expect_soon(what: Any) -> Any:
+    """Assertions on a part of the page, or on the page, that wait until they hold.
+
+    A view is drawn in answer to an event: a click or a key returns before that.
+    """
+    from playwright.sync_api import expect
+
+    return expect(what)
+
+
 def begin(page: Any, annotator: str) -> None:
     """Say who one is, where a page for annotators asks for it."""
     page.get_by_label("Your name or code").fill(annotator)

@@ -21,7 +21,7 @@ from imagestrata import (
 from imagestrata.annotation.cluster_test import _members
 from imagestrata.annotation.intruders import _p_value
 from imagestrata.finetune.scores import clustered_wilson, wilson
-from pages import begin, downloaded, wait_until
+from pages import begin, downloaded, expect_soon, wait_until
 
 NAMES = {1: "red", 2: "blue", 3: "green & 'kind'"}
 SIZES = [12, 9, 6, 2]
@@ -429,7 +429,7 @@ def test_matching_with_the_keyboard(matching, tmp_path, visit):
     begin(visit, "Ann")
     options = visit.locator("#options button")
     assert options.count() == 3
-    assert visit.get_by_role("button", name="green & 'kind'").is_visible()
+    expect_soon(visit.get_by_role("button", name="green & 'kind'")).to_be_visible()
     assert visit.locator("#set img").count() == 3
     wait_until(visit, "document.querySelector('#set img').naturalWidth > 0")
     for name, _ in data["sets"][:3]:
@@ -445,7 +445,7 @@ def test_matching_with_the_keyboard(matching, tmp_path, visit):
     visit.keyboard.press("ArrowRight")
     for name, _ in data["sets"][3:]:
         options.nth(number[truth[name]] - 1).click()
-    assert visit.get_by_text("All sets are judged. Thank you!").is_visible()
+    expect_soon(visit.get_by_text("All sets are judged. Thank you!")).to_be_visible()
     file = downloaded(visit, tmp_path)
     assert file.name == "matching-Ann.csv"
     assert read_test(file, matching).summary["accuracy"].iloc[0] == 1
@@ -479,13 +479,13 @@ def test_intruders_with_the_mouse_and_the_keyboard(intruders, tmp_path, visit):
     begin(visit, "Bo")
     buttons = visit.locator("#set button")
     assert buttons.count() == 6
-    assert not visit.locator("#options").is_visible()
+    expect_soon(visit.locator("#options")).to_be_hidden()
     for i, name in enumerate(intruders["set_id"].unique()):
         if i % 2:
             visit.keyboard.press(str(hidden[name]))
         else:
             buttons.nth(hidden[name] - 1).click()
-    assert visit.get_by_text("All sets are judged").is_visible()
+    expect_soon(visit.get_by_text("All sets are judged")).to_be_visible()
     found = read_test(downloaded(visit, tmp_path), intruders)
     assert found.summary["share_found"].iloc[0] == 1
 

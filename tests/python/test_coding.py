@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from clusterings import draw_images, hand_made
 from imagestrata import ImagestrataError, coding_sheet, read_labels
-from pages import begin, downloaded
+from pages import begin, downloaded, expect_soon
 
 CLUSTERS = [1, 1, 1, 1, 1, 2, 2, 2, -1]
 CODES = {"people": ["yes", "no"], "frame": None}
@@ -196,7 +196,7 @@ def test_labelling_on_the_page(clustering, tmp_path, visit):
     """The page is that of export_labels(), with groups for the two ends of each cluster."""
     sheet = sheet_of(clustering, tmp_path, warning="Some show violence.", n=2)
     visit.goto((tmp_path / "sheet.html").as_uri())
-    assert visit.get_by_text("Some show violence.").is_visible()
+    expect_soon(visit.get_by_text("Some show violence.")).to_be_visible()
     begin(visit, "Ann B")
     assert visit.locator("#title").inner_text().startswith("Cluster 1, most certain")
     assert visit.locator("article dd").nth(1).inner_text() == "@a"

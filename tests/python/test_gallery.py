@@ -24,7 +24,7 @@ from imagestrata.corpus import thumbnails
 from imagestrata.explore import gallery as gallery_module
 from imagestrata.page import write_page
 from imagestrata.provenance import read_run
-from pages import wait_until
+from pages import expect_soon, wait_until
 
 CLUSTERS = [2, 1, 1, 3, 1, 2, 1, -1, 2, 1, 3, -1]
 
@@ -265,16 +265,6 @@ def test_policy_allows_our_script_and_style_only(tmp_path):
 
 
 # ---- in the browser ----
-
-
-def expect_soon(what: Any) -> Any:
-    """Assertions on a part of the page, or on the page, that wait until they hold.
-
-    A view is drawn in answer to an event: a click or a key returns before that.
-    """
-    from playwright.sync_api import expect
-
-    return expect(what)
 
 
 class Visit:

@@ -16,7 +16,8 @@ from clusterings import draw_images, hand_made
 from imagestrata import Clustering, ImagestrataError, group_clusters, image_gallery, link_posts
 from imagestrata.explore.timeline import posts_content
 from imagestrata.page import write_page
-from test_gallery import data_of, expect_soon
+from pages import expect_soon
+from test_gallery import data_of
 from test_gallery_edits import large_content
 
 #: Images a to h: clusters 1 (a, b, c), 2 (d, e), 3 (f, g) and the residual (h).

@@ -7,7 +7,7 @@ import pytest
 
 from clusterings import draw_images
 from imagestrata import export_labels, read_labels
-from pages import begin, downloaded
+from pages import begin, downloaded, expect_soon
 
 pytestmark = pytest.mark.browser
 CODES = {"protest": "binary", "scene": ["march", "vigil"], "crowd": {"calm": 1, "violent": 7}}
@@ -39,8 +39,8 @@ def read(visit, folder):
 @pytest.mark.filterwarnings("ignore:.* images have no label", "ignore:.* some of the codes only")
 def test_one_click_labels_a_cluster_and_others_the_exceptions(sample, tmp_path, visit):
     visit.goto(page_of(sample, tmp_path, ["protest"], warning="Some show violence."))
-    assert visit.get_by_text("Some show violence.").is_visible()
-    assert visit.get_by_text("8 images in 2 groups.").is_visible()
+    expect_soon(visit.get_by_text("Some show violence.")).to_be_visible()
+    expect_soon(visit.get_by_text("8 images in 2 groups.")).to_be_visible()
     begin(visit, "Ann B")
     n = visit.locator("article").count()
     visit.get_by_role("button", name="protest: yes").click()
@@ -77,7 +77,7 @@ def test_everything_by_keyboard(sample, tmp_path, visit):
         press("0")
         press("Escape")
         press("Enter")
-    assert visit.get_by_text("All groups are labelled. Thank you!").is_visible()
+    expect_soon(visit.get_by_text("All groups are labelled. Thank you!")).to_be_visible()
     visit.get_by_role("button", name="Look through them again").click()
     assert visit.locator("#place").inner_text() == "Group 1 of 2 · 2 labelled"
     assert chips(visit, 1) == ["✗ protest", "scene: vigil", "crowd: 7"]
@@ -143,7 +143,7 @@ def test_answers_stay_and_belong_to_one_person(sample, tmp_path, visit):
     assert chips(visit, 0) == []
     visit.goto(address)
     begin(visit, "Ann")
-    assert visit.get_by_text("Welcome back: 1 group labelled so far.").is_visible()
+    expect_soon(visit.get_by_text("Welcome back: 1 group labelled so far.")).to_be_visible()
     visit.keyboard.press("Backspace")
     assert chips(visit, 0) == ["✓ protest", "remark: <b>0b1 N"]
     visit.on("dialog", lambda dialog: dialog.accept())
@@ -171,15 +171,16 @@ def test_the_codebook_is_at_hand(sample, tmp_path, visit):
     )
     visit.goto(page_of(sample, tmp_path, codebook=book))
     begin(visit, "Ann")
-    assert visit.locator(".code").first.get_by_text("People express dissent.").is_visible()
+    expect_soon(visit.locator(".code").first.get_by_text("People express dissent.")).to_be_visible()
     visit.keyboard.press("b")
     dialog = visit.locator("dialog[open]")
-    assert dialog.get_by_text("Candles.").is_visible()
-    assert dialog.get_by_alt_text("An example of scene: vigil").is_visible()
-    assert dialog.get_by_text("1 calm to 7 violent").is_visible()
+    expect_soon(dialog.get_by_text("Candles.")).to_be_visible()
+    expect_soon(dialog.get_by_alt_text("An example of scene: vigil")).to_be_visible()
+    expect_soon(dialog.get_by_text("1 calm to 7 violent")).to_be_visible()
     visit.keyboard.press("1")  # labels nothing meanwhile
     visit.keyboard.press("b")
-    assert not dialog.is_visible() and chips(visit, 0) == []
+    expect_soon(dialog).to_be_hidden()
+    assert chips(visit, 0) == []
 
 
 def test_one_large_image(sample, tmp_path, visit):
@@ -187,11 +188,11 @@ def test_one_large_image(sample, tmp_path, visit):
     begin(visit, "Ann")
     visit.keyboard.press("z")
     large = visit.locator("dialog.large")
-    assert large.locator("img").is_visible()
+    expect_soon(large.locator("img")).to_be_visible()
     visit.keyboard.press("0")  # a label for this image alone
-    assert large.get_by_text("✗ protest").is_visible()
+    expect_soon(large.get_by_text("✗ protest")).to_be_visible()
     visit.keyboard.press("ArrowRight")
-    assert not large.get_by_text("✗ protest").is_visible()
+    expect_soon(large.get_by_text("✗ protest")).to_be_hidden()
     visit.keyboard.press("Escape")
     assert chips(visit, 0) == ["✗ protest"] and chips(visit, 1) == []
 
@@ -203,7 +204,7 @@ def test_one_image_after_the_other(sample, tmp_path, visit):
     for place in range(8):
         visit.keyboard.press(str(place % 2))
         visit.keyboard.press("Enter")
-    assert visit.get_by_text("All images are labelled. Thank you!").is_visible()
+    expect_soon(visit.get_by_text("All images are labelled. Thank you!")).to_be_visible()
     visit.get_by_role("button", name="Look through them again").click()
     labels, _ = read(visit, tmp_path)
     assert sorted(labels.values()) == list("00001111")

@@ -29,8 +29,8 @@ from imagestrata.explore import map as map_module
 from imagestrata.explore.figure import GROUPS, NONE, SMALLER
 from imagestrata.explore.map import fitting_labels, map_key
 from imagestrata.explore.points import PALETTE, check_points, map_content, medians, spread_colours
-from pages import wait_until
-from test_gallery import Visit, data_of, downloaded, expect_soon
+from pages import expect_soon, wait_until
+from test_gallery import Visit, data_of, downloaded
 
 CLUSTERS = [1, 1, 1, 2, 2, -1]
 #: A group in each of two corners, and the residual between them.

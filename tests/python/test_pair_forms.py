@@ -19,7 +19,7 @@ from PIL import Image
 from clusterings import content_id, draw_images
 from imagestrata import ImagestrataError, consensus, export_pairs, read_pairs
 from imagestrata.sampling.pairs import draw_pairs
-from pages import begin, downloaded, wait_until
+from pages import begin, downloaded, expect_soon, wait_until
 
 CLUSTERS = [1, 1, 1, 2, 2, 2]
 
@@ -578,9 +578,9 @@ def test_judging_with_the_keyboard_and_the_way_back(pairs, tmp_path, visit):
     html = export(pairs, tmp_path / "pairs.html", warning="Some <b>images</b> are sad.")
     data = data_of(html)
     visit.goto(html.as_uri())
-    assert visit.get_by_text("Some <b>images</b> are sad.").is_visible()
+    expect_soon(visit.get_by_text("Some <b>images</b> are sad.")).to_be_visible()
     begin(visit, "  ")
-    assert not visit.locator("#judge").is_visible()
+    expect_soon(visit.locator("#judge")).to_be_hidden()
     begin(visit, "Anna =1")
     assert judged_so_far(visit) == "Pair 1 of 6 · 0 judged"
     for side, image in zip(("left", "right"), data["pairs"][0][1:], strict=True):
@@ -606,8 +606,8 @@ def test_judging_with_the_keyboard_and_the_way_back(pairs, tmp_path, visit):
     same.click()
     assert judged_so_far(visit) == "Pair 5 of 6 · 5 judged"  # the one that was skipped
     different.click()
-    assert visit.get_by_text("All pairs are judged").is_visible()
-    assert visit.get_by_text("6 pairs: 4 different, 2 same.").is_visible()
+    expect_soon(visit.get_by_text("All pairs are judged")).to_be_visible()
+    expect_soon(visit.get_by_text("6 pairs: 4 different, 2 same.")).to_be_visible()
 
     file = downloaded(visit, tmp_path)
     assert file.name == "pairs-Anna-1.csv"
@@ -627,7 +627,7 @@ def test_annotators_of_one_browser_have_answers_of_their_own(pairs, tmp_path, vi
     html = export(pairs, tmp_path / "graded.html", graded=True, questions="How <i>near</i>?")
     visit.goto(html.as_uri())
     begin(visit, "anna")
-    assert visit.get_by_role("heading", name="How <i>near</i>?").is_visible()
+    expect_soon(visit.get_by_role("heading", name="How <i>near</i>?")).to_be_visible()
     for key in ("2", "1", "s", "0"):  # s is no answer here
         visit.keyboard.press(key)
     visit.get_by_role("button", name="Change").click()
@@ -720,9 +720,9 @@ def test_several_questions_are_answered_one_after_the_other(pairs, tmp_path, vis
 
     for key in "ssdssdss":
         visit.keyboard.press(key)
-    assert visit.get_by_text("All pairs are judged").is_visible()
+    expect_soon(visit.get_by_text("All pairs are judged")).to_be_visible()
     said = "6 pairs. denotative: 2 different, 4 same; connotative: 3 different, 3 same."
-    assert visit.get_by_text(said).is_visible()
+    expect_soon(visit.get_by_text(said)).to_be_visible()
 
 
 def read_partly(file: Path, key: Path) -> pd.DataFrame:
@@ -746,7 +746,7 @@ def test_a_meeting_sees_only_what_is_disputed(pairs, tmp_path, visit):
     begin(visit, "meeting")
     assert judged_so_far(visit) == "Pair 1 of 2 · 0 judged"
     assert visit.locator(".ask:visible .text").all_inner_texts() == ["Same idea?"]
-    assert visit.get_by_text("anna: same; ben: different").is_visible()
+    expect_soon(visit.get_by_text("anna: same; ben: different")).to_be_visible()
     visit.keyboard.press("s")
     assert visit.locator(".ask:visible .text").all_inner_texts() == ["Same <things>?"]
     visit.keyboard.press("d")
@@ -759,7 +759,7 @@ def test_a_meeting_sees_only_what_is_disputed(pairs, tmp_path, visit):
 def test_one_question_with_a_name_looks_like_one_without(pairs, tmp_path, visit):
     visit.goto(export(pairs, tmp_path / "p.html", questions={"idea": "Same idea?"}).as_uri())
     begin(visit, "anna")
-    assert visit.get_by_role("heading", name="Same idea?").is_visible()
+    expect_soon(visit.get_by_role("heading", name="Same idea?")).to_be_visible()
     visit.keyboard.press("s")
     visit.get_by_role("button", name="Different").click()
     visit.keyboard.press("ArrowLeft")

@@ -32,7 +32,7 @@ from imagestrata import (
 )
 from imagestrata.annotation.collecting.serve import addresses, check_choices
 from imagestrata.sampling.pairs import draw_pairs
-from pages import wait_until
+from pages import expect_soon, wait_until
 from served import ITEMS, Rater, a_sample, ask, exported, packets_of, rating
 
 
@@ -210,8 +210,8 @@ def test_without_a_connection_nothing_is_lost(folder, tab, tmp_path):
         rate(tab, 3, 4)
         wait_until(tab, "document.getElementById('kept').textContent.startsWith('No connection')")
         rate(tab, 5, 6)
-        assert tab.locator("#waiting").is_visible()
-        assert not tab.locator("#received").is_visible()
+        expect_soon(tab.locator("#waiting")).to_be_visible()
+        expect_soon(tab.locator("#received")).to_be_hidden()
         kept = "Object.keys(localStorage).filter((key) => key.includes('unsent')).length"
         assert tab.evaluate(kept) >= 4
         # The browser is closed without a goodbye, and opened again with its storage.
