@@ -134,9 +134,9 @@ plain_tibble <- function(x) {
   tibble::new_tibble(plain_numbers(columns), nrow = nrow(x))
 }
 
-# Columns of 64-bit integers, as other packages read them, as ordinary numbers: functions that do not
-# know them take their bits for very small numbers. Columns with a number that would lose digits stay.
-# Columns of haven lose their labels, with which one cannot calculate.
+# Columns of 64-bit integers, as other packages read them, as ordinary numbers: functions that do
+# not know them take their bits for very small numbers. Columns with a number that would lose digits
+# stay. Columns of haven lose their labels, with which one cannot calculate.
 plain_numbers <- function(columns) {
   labelled <- vapply(columns, inherits, NA, "haven_labelled")
   columns[labelled] <- lapply(columns[labelled], vctrs::vec_data)

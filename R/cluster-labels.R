@@ -66,7 +66,8 @@ check_labels <- function(labels, known, call = rlang::caller_env()) {
   unknown <- setdiff(names(labels), c(known, -1))
   if (length(unknown) > 0) {
     abort_imagestrata(
-      "{.arg labels} names {length(unknown)} cluster{?s} that {?is/are} not there: {.val {unknown}}.",
+      "{.arg labels} names {length(unknown)} cluster{?s} that {?is/are} not there:
+       {.val {unknown}}.",
       hint = "The clusters are {.val {unique(known)}}.",
       call = call
     )

@@ -5,8 +5,9 @@
 #'
 #' @param x Packets, from [assign_annotators()] or [reassign()]; images, as for [describe_images()]
 #'   and [tag_images()]; or pairs of [sample_pairs()], as for [judge_pairs()].
-#' @param provider For images and pairs: the model or service, from [model_server()], [local_model()] or
-#'   [rekognition()]. The estimate uses its `price`, and for models its `tokens_per_image`.
+#' @param provider For images and pairs: the model or service, from [model_server()],
+#'   [local_model()] or [rekognition()]. The estimate uses its `price`, and for models its
+#'   `tokens_per_image`.
 #' @param out For images and pairs: the run folder of the answers. Answers that it already holds
 #'   cost nothing more, and their numbers of tokens replace `tokens_per_image`.
 #' @param n_items For packets: number of items on which each image is rated; by default the ten

@@ -10,8 +10,8 @@
 #'   `"timm:legacy_xception"`; `"clip:<name>"`, the image tower of any network of open_clip, such as
 #'   `"clip:ViT-B-32"`; `"blip2:vision"`, the summary of BLIP-2's image tower, or `"blip2:qformer"`,
 #'   the mean output of its Q-Former; `"bovw"`, `"bovw_keypoints"` or `"hog"`, which need no
-#'   weights; or an encoder of your own, see [register_encoder()]. timm, open_clip and transformers are optional Python packages; an error names the one
-#'   that is missing.
+#'   weights; or an encoder of your own, see [register_encoder()]. timm, open_clip and transformers
+#'   are optional Python packages; an error names the one that is missing.
 #' @param model The result of [fine_tune()], or its folder: its network computes the vectors, and
 #'   `encoder`, `weights`, `resize`, `precision` and `seed` are ignored. A model with folds is
 #'   refused unless its networks share an encoder (`freeze = "backbone"`): the vectors of different

@@ -81,7 +81,7 @@ send_pair_questions <- function(x, call = rlang::caller_env()) {
   if (is.null(x) || rlang::is_string(x) && is.null(names(x))) {
     return(x)
   }
-  if (!is.character(x) || !rlang::is_dictionaryish(x) || length(x) == 0) {
+  if (!are_named_texts(x)) {
     abort_imagestrata(
       "{.arg questions} must be the text of one question, or several texts with names, not
        {seen(x)}.",
@@ -92,3 +92,5 @@ send_pair_questions <- function(x, call = rlang::caller_env()) {
   }
   send_named_texts(x, "questions", call)
 }
+
+are_named_texts <- function(x) is.character(x) && rlang::is_dictionaryish(x) && length(x) > 0

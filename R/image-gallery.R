@@ -18,8 +18,9 @@
 #' The page can show the most doubtful images of each cluster first: those with the smallest
 #' `margin` to another cluster, otherwise those with the lowest silhouettes.
 #'
-#' With more than 100,000 images the page shows 100,000 of them, with a note: the most typical images
-#' of each cluster, the whole sample, and others drawn at random, with the same result every time.
+#' With more than 100,000 images the page shows 100,000 of them, with a note: the most typical
+#' images of each cluster, the whole sample, and others drawn at random, with the same result every
+#' time.
 #'
 #' @section Posts:
 #' With `posts`, the page counts posts, and has a timeline of them: click a month, or drag over

@@ -205,24 +205,36 @@ mean_of_machine <- function(target, w) {
 # Limits of an interval; see the help page of label_shares().
 limits_of_labels <- function(mean, kind, conf_level) {
   p <- mean$estimate
-  n <- mean$effective
-  if (is.na(p) || is.na(n)) {
+  if (is.na(p) || is.na(mean$effective)) {
     return(c(NA_real_, NA_real_))
   }
-  if (is.infinite(n)) { # every image is labelled
+  if (is.infinite(mean$effective)) { # every image is labelled
     return(c(p, p))
   }
-  t <- if (is.na(mean$df)) NA_real_ else stats::qt((1 + conf_level) / 2, mean$df)
-  known <- !is.na(mean$variance) && (mean$variance == 0 || !is.na(t))
+  half <- half_width(mean, conf_level)
   if (kind == "scale") {
-    half <- if (known && mean$variance > 0) t * sqrt(mean$variance) else NA_real_
+    if (half %in% 0) half <- NA_real_
     return(c(p - half, p + half))
   }
-  tail <- (1 - conf_level) / 2
+  limits_of_share(mean, half, (1 - conf_level) / 2)
+}
+
+# Half of the symmetric interval, missing if the variance or the degrees of freedom are unknown.
+half_width <- function(mean, conf_level) {
+  if (mean$variance %in% 0) {
+    return(0)
+  }
+  stats::qt((1 + conf_level) / 2, mean$df) * sqrt(mean$variance)
+}
+
+# Limits of a share: those on the logit scale, no wider than the exact ones of so many labels.
+limits_of_share <- function(mean, half, tail) {
+  p <- mean$estimate
+  n <- mean$effective
   low <- if (p > 0) stats::qbeta(tail, n * p, n * (1 - p) + 1) else 0
   high <- if (p < 1) stats::qbeta(tail, n * p + 1, n * (1 - p), lower.tail = FALSE) else 1
-  if (p > 0 && p < 1 && known) {
-    width <- if (mean$variance > 0) t * sqrt(mean$variance) / (p * (1 - p)) else 0
+  if (p > 0 && p < 1 && !is.na(half)) {
+    width <- half / (p * (1 - p))
     low <- max(low, stats::plogis(stats::qlogis(p) - width))
     high <- min(high, stats::plogis(stats::qlogis(p) + width))
   }

@@ -100,8 +100,9 @@ describe_result <- function(x, call) {
   } else {
     abort_imagestrata(
       "{.arg results} must be labels or predictions, or results of {.fn label_shares},
-       {.fn rating_means}, {.fn rating_gaps}, {.fn rating_model}, {.fn link_posts}, {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds},
-       {.fn topic_model} or {.fn share_model}, not {seen_product(x)}.",
+       {.fn rating_means}, {.fn rating_gaps}, {.fn rating_model}, {.fn link_posts},
+       {.fn topic_prevalence}, {.fn topic_gaps}, {.fn topic_odds}, {.fn topic_model} or
+       {.fn share_model}, not {seen_product(x)}.",
       call = call
     )
   }

@@ -13,13 +13,13 @@
 #'
 #' @returns A tibble with one row per image and label (per image in a binary task): `image_id`,
 #'   `path`, `label`, `probability`, `decision` (`TRUE` or `FALSE`), `threshold` (missing in a
-#'   multiclass task), `split`, `annotator` (`"model:fine-tuned"` and the encoder), and `reason`, why
-#'   an image could not be read; probability and decision are then missing. `split` is `"train"`, `"val"` or `"test"` for images whose labels
-#'   the model has seen in this way, and for their copies and near-copies (perceptual hashes within
-#'   4 of 64 bits); it is missing for all others. Only images of `"test"` and images that the model
-#'   has never seen show how well it does. It is `"fold"` for labelled images of a model with
-#'   `folds`, and for their copies: the prediction is then that of the network that has not seen the
-#'   label.
+#'   multiclass task), `split`, `annotator` (`"model:fine-tuned"` and the encoder), and `reason`,
+#'   why an image could not be read; probability and decision are then missing. `split` is
+#'   `"train"`, `"val"` or `"test"` for images whose labels the model has seen in this way, and for
+#'   their copies and near-copies (perceptual hashes within 4 of 64 bits); it is missing for all
+#'   others. Only images of `"test"` and images that the model has never seen show how well it does.
+#'   It is `"fold"` for labelled images of a model with `folds`, and for their copies: the
+#'   prediction is then that of the network that has not seen the label.
 #' @details With `folds`, an image without a label gets the mean probability of all networks. This
 #'   is cross-fitting: each network, and thus their mean, then errs on new images as the networks
 #'   err on the labels that they have not seen, so that estimates from the predictions can be

@@ -31,6 +31,9 @@ products <- list(
   imagestrata_tags = list(called = "a comparison of tags", maker = "compare_tags", of = NULL)
 )
 
+# What tables of read_posts(), which have no class, have in common.
+columns_of_posts <- c("post_id", "author", "time", "text", "media")
+
 product_of <- function(x) {
   if (inherits(x, "imagestrata_estimates")) {
     kind <- attr(x, "kind")
@@ -43,7 +46,7 @@ product_of <- function(x) {
   known <- intersect(class(x), names(products))
   if (length(known) > 0) {
     products[[known[[1]]]]
-  } else if (is.data.frame(x) && all(c("post_id", "author", "time", "text", "media") %in% names(x))) {
+  } else if (is.data.frame(x) && all(columns_of_posts %in% names(x))) {
     products$posts
   }
 }

@@ -85,7 +85,8 @@
 #' of clusters, for clusters with several of them (`"image"`), or the smaller of the two
 #' (`"two-way"`). Images that are compared across clusters have Satterthwaite's degrees of freedom:
 #' their number minus one if their shares are equal, and fewer otherwise. All this is more
-#' conservative than survey's default, the respondents of the whole survey. It matters for cells with few respondents or, as in a single cluster, few images.
+#' conservative than survey's default, the respondents of the whole survey. It matters for cells
+#' with few respondents or, as in a single cluster, few images.
 #'
 #' **Shrunken means** have intervals of the normal distribution. Their standard errors are those of
 #' the prediction from fixed and random effects together (Henderson's mixed-model equations). The

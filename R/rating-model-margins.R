@@ -5,7 +5,7 @@
 # ---- emmeans ---------------------------------------------------------------------------------
 
 #' @exportS3Method emmeans::recover_data
-recover_data.imagestrata_rating_model <- function(object, item = NULL, ...) {
+recover_data.imagestrata_rating_model <- function(object, item = NULL, ...) { # nolint
   # emmeans shows text that is returned as an error.
   wrong <- tryCatch({
     pick_measures(object, item)
@@ -20,7 +20,7 @@ recover_data.imagestrata_rating_model <- function(object, item = NULL, ...) {
 }
 
 #' @exportS3Method emmeans::emm_basis
-emm_basis.imagestrata_rating_model <- function(object, trms, xlev, grid, item = NULL, ...) {
+emm_basis.imagestrata_rating_model <- function(object, trms, xlev, grid, item = NULL, ...) { # nolint
   which <- pick_measures(object, item)
   refused <- vapply(object$fits[which], \(fit) !is.null(fit$refused), NA)
   which <- which[!refused]
@@ -84,25 +84,25 @@ df_of_stacked <- function(object, which) {
 # ---- marginaleffects -------------------------------------------------------------------------
 
 #' @exportS3Method marginaleffects::get_coef
-get_coef.imagestrata_rating_model <- function(model, ...) {
+get_coef.imagestrata_rating_model <- function(model, ...) { # nolint
   stacked_coefficients(model)
 }
 
 #' @exportS3Method marginaleffects::set_coef
-set_coef.imagestrata_rating_model <- function(model, coefs, ...) {
+set_coef.imagestrata_rating_model <- function(model, coefs, ...) { # nolint
   model$stacked <- coefs
   model
 }
 
 #' @exportS3Method marginaleffects::get_vcov
-get_vcov.imagestrata_rating_model <- function(model, vcov = NULL, ...) {
+get_vcov.imagestrata_rating_model <- function(model, vcov = NULL, ...) { # nolint
   v <- joint_or_blocks(model)
   v[!is.na(diag(v)), !is.na(diag(v)), drop = FALSE]
 }
 
 # A row for each row of `newdata` and measure, which is the `group`.
 #' @exportS3Method marginaleffects::get_predict
-get_predict.imagestrata_rating_model <- function(model, newdata, type = "response", ...) {
+get_predict.imagestrata_rating_model <- function(model, newdata, type = "response", ...) { # nolint
   which <- seq_along(model$fits)
   x <- new_rows(model, newdata)
   estimates <- stacked_coefficients(model)

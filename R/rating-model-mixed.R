@@ -91,16 +91,16 @@ random_parts <- function(model, data, x) {
   slope <- slopes_of_clusters(model, x)
   # A cluster has more answers than random effects.
   if (!has_clusters || (ncol(slope) + 1) * nlevels(data$.cluster) >= n) slope <- slope[, 0]
+  has_slope <- length(slope) > 0
   left_out <- c(
-    if (!respondents) "respondent: every respondent has one rating",
-    if (!images) "image: every image has one rating"
+    "respondent: every respondent has one rating", "image: every image has one rating"
   )
-  parts <- c(
-    if (respondents) "(1 | .respondent)", if (images) "(1 | .image)",
-    if (has_clusters && length(slope) > 0) "(1 + .slope | .cluster)",
-    if (has_clusters && length(slope) == 0) "(1 | .cluster)"
+  of_cluster <- if (has_slope) "(1 + .slope | .cluster)" else "(1 | .cluster)"
+  parts <- c("(1 | .respondent)", "(1 | .image)", of_cluster)
+  list(
+    parts = parts[c(respondents, images, has_clusters)], slope = if (has_slope) slope,
+    left_out = left_out[!c(respondents, images)]
   )
-  list(parts = parts, slope = if (length(slope) > 0) slope, left_out = left_out)
 }
 
 # The columns of the model matrix that are main effects of the groups.

@@ -35,8 +35,8 @@
 #' @section Standard errors:
 #' Estimates are those of weighted least squares. With `variance = "respondent"`, standard errors
 #' are those of survey's `svydesign(ids = ~respondent_id, weights = )` and `svyglm()`. With
-#' `"two-way"`, the default, the variance is that of [rating_means()]: the variance of the images'
-#' scores within clusters, and the covariance of a respondent's answers to different images. The
+#' `"two-way"`, the default, the variance is, as in [rating_means()], that of the images' scores
+#' within clusters, and the covariance of a respondent's answers to different images. The
 #' score of an answer is its weight times its residual times its row of the model matrix. A cluster
 #' with one rated image is given the average variance of the others. If these are too few, single
 #' images are compared across clusters, as in [rating_means()]: their residuals are multiplied by

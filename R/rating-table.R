@@ -394,7 +394,8 @@ counts_text <- function(rows, what) {
   one <- sub("s$", "", what)
   last <- texts[length(texts)]
   listed <- c(toString(texts[-length(texts)]), last)
-  paste0(" Each ", tolower(one), " rests on ", paste(listed[nzchar(listed)], collapse = " and "), ".")
+  numbers <- paste(listed[nzchar(listed)], collapse = " and ")
+  paste0(" Each ", tolower(one), " rests on ", numbers, ".")
 }
 
 # ---- Rendering --------------------------------------------------------------------------
@@ -417,7 +418,7 @@ print.imagestrata_paper_table <- function(x, ...) {
 }
 
 #' @exportS3Method knitr::knit_print
-knit_print.imagestrata_paper_table <- function(x, ...) { # nolint: object_name_linter, object_length_linter.
+knit_print.imagestrata_paper_table <- function(x, ...) { # nolint
   knitr::asis_output(render_table(x, if (knitr::is_latex_output()) "latex" else "markdown"))
 }
 

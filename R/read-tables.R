@@ -382,14 +382,17 @@ without_blanks <- function(x) {
 
 with_text_ids <- function(data, call = rlang::caller_env()) {
   for (name in intersect(id_columns, names(data))) {
-    column <- data[[name]]
-    # The user may have ordered the groups, or have numbers.
-    if (name == "group" && (is.factor(column) || has_fractions(column))) next
-    if (is.numeric(column) || is.factor(column) || is.character(column)) {
-      data[[name]] <- id_text(column, name, call)
-    }
+    if (holds_ids(data[[name]], name)) data[[name]] <- id_text(data[[name]], name, call)
   }
   data
+}
+
+holds_ids <- function(column, name) {
+  # The user may have ordered the groups, or have numbers.
+  if (name == "group" && (is.factor(column) || has_fractions(column))) {
+    return(FALSE)
+  }
+  is.numeric(column) || is.factor(column) || is.character(column)
 }
 
 has_fractions <- function(x) {

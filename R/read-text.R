@@ -6,7 +6,8 @@
 #' @section Readers:
 #' **rapidocr**, the default, is a Python package that contains its networks: `install_imagestrata(
 #' extras = "ocr")`. In our test it reads nearly all words of memes, of which Tesseract misses
-#' many (`docs/reading.md` in the repository). It reads lines from top to bottom, so lines of neighbouring columns alternate.
+#' many (`docs/reading.md` in the repository). It reads lines from top to bottom, so lines of
+#' neighbouring columns alternate.
 #'
 #' **tesseract** is a program for other scripts, such as Arabic and Cyrillic, and for languages of
 #' whose accents RapidOCR loses too many, such as Polish, Czech and Turkish. Debian and Ubuntu:

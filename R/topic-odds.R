@@ -34,8 +34,8 @@
 #' In simulated corpora with 8 to 100 authors a group, of very different activity, intervals covered
 #' the truth a little more often than they claim; if posts are taken as independent, far too seldom.
 #' Topics that are chosen because their estimates are the largest of many are covered less often
-#' (`docs/posts.md` in the repository). Stronger shrinkage, towards a normal distribution of all topics, gave intervals
-#' that missed half of the partisan topics or more.
+#' (`docs/posts.md` in the repository). Stronger shrinkage, towards a normal distribution of all
+#' topics, gave intervals that missed half of the partisan topics or more.
 #'
 #' @returns A tibble with one row per topic and comparison, those of the residual last: `cluster`
 #'   and `cluster_name` (or `theme` and `theme_name`), the further columns of `by`, `contrast` ("D

@@ -56,8 +56,8 @@
 #' In simulated corpora with 10 to 40 authors of very different activity, who favour few topics and
 #' post in bursts, intervals held the truth about as often as they claim. Those of rare topics hold
 #' it more often, since many corpora do not show these topics at all; so do those of five authors,
-#' which are very wide. See `docs/posts.md` in the repository. With fewer than five authors in a group there is a warning; with one, only shares of
-#' 0 and 1 have an interval.
+#' which are very wide. See `docs/posts.md` in the repository. With fewer than five authors in a
+#' group there is a warning; with one, only shares of 0 and 1 have an interval.
 #'
 #' @returns A tibble with one row per topic and group: `cluster` and `cluster_name` (or `theme` and
 #'   `theme_name`), the columns of `by`, `estimate`, `std.error`, `std.error.adjusted`, `df`,

@@ -43,7 +43,8 @@ computed <- function(case, t) {
     ),
     topics = list(
       topic_prevalence(t$linked, party), topic_gaps(t$linked, party, unit = "author"),
-      topic_odds(t$linked, party), tidy(topic_model(t$linked, ~ party * followers, weights = "size"))
+      topic_odds(t$linked, party),
+      tidy(topic_model(t$linked, ~ party * followers, weights = "size"))
     )
   ))
   lapply(found, function(table) {
@@ -94,7 +95,11 @@ other_columns <- function(table) {
 
 changes <- list(
   "other order" = \(table) table[rev(seq_len(nrow(table))), ],
-  "data frame" = \(table) `rownames<-`(as.data.frame(table), paste0("r", nrow(table):1)),
+  "data frame" = \(table) {
+    table <- as.data.frame(table)
+    rownames(table) <- paste0("r", rev(seq_len(nrow(table))))
+    table
+  },
   "grouped" = \(table) dplyr::group_by(tibble::as_tibble(table), .data$image_id),
   "other columns" = other_columns,
   factors = each_column(is.character, \(x) {
@@ -147,7 +152,7 @@ test_that("results do not depend on the locale", {
   }
 })
 
-test_that("contrasts of the session and the order of a factor's levels are no matter of the counts", {
+test_that("contrasts of the session and the order of levels do not change the counts", {
   posts <- golden_shares()
   plain <- quietly(share_model(posts, likes ~ party + log(followers)))
   withr::local_options(contrasts = c("contr.sum", "contr.poly"))

@@ -192,7 +192,7 @@ test_that("labels that differ only in capitals or spaces are told", {
   )
   expect_warning(
     observe_labels(labels, NULL, sample),
-    'Labels of "scene" differ only in capitals or spaces and count as different: "march" and "March".',
+    'capitals or spaces and count as different: "march" and "March".',
     fixed = TRUE, class = "imagestrata_warning"
   )
   labels$label[2] <- "march"
