@@ -9,7 +9,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -72,12 +71,9 @@ def _skipped_where_a_package_is_missing() -> Any:
         return (yield)
     except (Exception, pytest.fail.Exception) as error:
         missing = _missing_package(error)
-        if missing is not None:
-            pytest.skip(_WANTING.format(missing))
-        lacking = lacking_here(error)
-        if lacking is None:
+        if missing is None:
             raise
-        pytest.skip(f"needs {lacking}, which this system lacks")
+        pytest.skip(_WANTING.format(missing))
 
 
 def _missing_package(error: BaseException | None) -> str | None:
@@ -90,21 +86,6 @@ def _missing_package(error: BaseException | None) -> str | None:
             return name
         error = error.__cause__ or error.__context__
     return None
-
-
-def lacking_here(error: BaseException, system: str = sys.platform) -> str | None:
-    """What a test asked for that Windows or macOS lacks: os.mkfifo(), SIGKILL, fcntl.
-
-    The package itself must not ask for it, so that only calls from files of tests count.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    in_tests = bool(frames) and Path(frames[-1].filename).parent == Path(__file__).parent
-    if system == "linux" or not in_tests:
-        return None
-    if isinstance(error, ModuleNotFoundError):
-        return error.name if error.name in ("fcntl", "resource") else None
-    told = re.match(r"module '(os|signal)' has no attribute '(\w+)'", str(error))
-    return f"{told[1]}.{told[2]}" if isinstance(error, AttributeError) and told else None
 
 
 @pytest.fixture(scope="session")
