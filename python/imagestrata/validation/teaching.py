@@ -139,6 +139,8 @@ def best_joins(tree: JoinTree, belief: Belief, caution: float) -> Array:
     """
     toward = np.where(tree.cluster > 0, caution, -caution)
     share = np.clip(belief.mean + toward * belief.std, 0, 1)
+    # Clusters are merged on evidence alone.
+    share[(tree.cluster <= 0) & (belief.n_pairs == 0)] = 0
     precise, recalled = _gains(tree, share)
     n = max(tree.size[tree.is_leaf].sum(), 1)
     found: tuple[float, Array] | None = None
