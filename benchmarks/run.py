@@ -2,10 +2,11 @@
 
     python benchmarks/run.py [--size smoke] [--only clustering.py coverage.R] [--anew]
 
-First come the simulations, one on each core; then the scripts that measure time or memory, one
-after the other. A script that fails is named at the end, and the others run. What is done on this
-commit is not repeated, so that a run which was stopped goes on, unless the code differs from the
-commit or ``--anew`` is given. What the scripts print is in ``build/bench``.
+First come the scripts that measure time or memory, one after the other: leave the machine alone
+until the line that says so. Then come the simulations, one on each core. A script that fails is
+named at the end, and the others run. What is done on this commit is not repeated, so that a run
+which was stopped goes on, unless the code differs from the commit or ``--anew`` is given. What
+the scripts print is in ``build/bench``.
 """
 
 from __future__ import annotations
@@ -99,12 +100,13 @@ def alone(script: str) -> bool:
 
 
 def run_all(todo: list[str]) -> Iterator[dict[str, Any]]:
-    """Rows of scripts as they end: simulations side by side, and then the others."""
+    """Rows of scripts as they end: one after the other, and then simulations side by side."""
+    yield from (run(script) for script in todo if alone(script))
+    sys.stdout.write("Nothing measures time from here on: the machine may do other work.\n")
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         simulations = [pool.submit(run, script, 1) for script in todo if not alone(script)]
         yield from (one.result() for one in as_completed(simulations))
-        yield from (run(script) for script in todo if alone(script))
     finally:  # also where somebody interrupts it
         pool.shutdown(cancel_futures=True)
 

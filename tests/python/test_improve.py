@@ -208,12 +208,21 @@ def test_gains_are_bcubed_measures_if_shares_are_certain() -> None:
 def test_certain_shares_decide_every_join(apart: bool, together: bool) -> None:
     tree = small_tree()
     share = np.array([1.0, 1, not apart, 1, together])
-    zero = np.zeros(5)
-    joined = best_joins(tree, Belief(share, zero, zero, zero, zero), 0)
+    zero, once = np.zeros(5), np.ones(5)
+    joined = best_joins(tree, Belief(share, zero, zero, once, once), 0)
     if not together:
         assert len(np.unique(tree.parts(joined))) == 2 + apart
     elif not apart:
         assert len(np.unique(tree.parts(joined))) == 1
+
+
+@pytest.mark.parametrize("n_pairs", [0, 1])
+def test_clusters_are_merged_only_where_a_pair_was_judged(n_pairs: int) -> None:
+    tree, zero = small_tree(), np.zeros(5)
+    certain = Belief(np.ones(5), zero, zero, np.array([0, 0, 0, 0, n_pairs]), zero)
+    joined = best_joins(tree, certain, 0)
+    assert joined[:4].all()  # what is one cluster needs no pair to stay one
+    assert joined[4] == (n_pairs == 1)
 
 
 def test_caution_asks_for_more_evidence() -> None:
