@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -566,6 +567,54 @@ def test_few_respondents_are_warned_of():
 
 
 # ---- tables ----
+
+
+def many_clusters(n: int) -> pd.DataFrame:
+    """Two images of each of ``n`` clusters, which two people of each group rate."""
+    rng = np.random.default_rng(2)
+    cluster = np.repeat(np.arange(n), 2)
+    tables = []
+    for side, group in enumerate("DR"):
+        for turn in range(2):
+            image = rng.permutation(2 * n)
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "respondent_id": [f"{group}{i // 8 + turn * n}" for i in range(2 * n)],
+                        "group": group,
+                        "image_id": [f"i{i}" for i in image],
+                        "cluster": cluster[image] + 1,
+                        "rating": rng.normal(5 + side, size=2 * n),
+                    }
+                )
+            )
+    return pd.concat(tables, ignore_index=True).assign(item="proud", weight_cluster=0.5)
+
+
+def test_a_model_with_hundreds_of_coefficients_needs_little_memory():
+    """A matrix of coefficients for each of the 960 answers would need 440 MB."""
+    table = many_clusters(120)
+    tracemalloc.start()
+    try:
+        found = model(table, "~ group * cluster")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.coefficients) == 240
+    assert peak < 150e6
+
+
+@pytest.mark.parametrize("formula", ["~ group * cluster", "~ group"])
+def test_parts_of_people_in_the_information(formula):
+    """With fewer answers than coefficients, they are found from the matrix of answers."""
+    found = model(many_clusters(12), formula)
+    fit = fit_of(found)[0]
+    rows = np.flatnonzero(fit._respondent == 0)
+    values, vectors = fit._part_of(rows)
+    whole = fit._z[rows].T @ (fit.weight[rows, None] * fit._z[rows])
+    assert (len(rows) < fit.rank) == (formula == "~ group * cluster")
+    np.testing.assert_allclose((vectors * values) @ vectors.T, whole, atol=1e-12)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(len(values)), atol=1e-10)
 
 
 def test_joint_tests():

@@ -120,9 +120,7 @@ class LinearFit:
         people, respondent = np.unique(answers.respondent, return_inverse=True)
         self.people, self._respondent, self._z = people, respondent, z
         u, g = (w * self.residual)[:, None] * z, w[:, None] * z
-        # For each respondent the part of the information, and the same with squared weights.
-        self._information = _products(respondent, z, w, len(people))
-        self._squares = _products(respondent, z, w**2, len(people))
+        self._squares = g.T @ g
         self._find_alone()
         if variance == "two-way":
             u = self._spread_by_leverage(u, answers.cell)
@@ -148,15 +146,29 @@ class LinearFit:
         respondents have in the mean of their group, since the other means have no such correction.
         """
         respondent, w = self._respondent, self.weight
-        values, vectors = np.linalg.eigh(self._information)
-        rest = 1 - values
-        by = np.where(rest < 1e-8, 0, 1 / np.sqrt(np.maximum(rest, 1e-8)))
-        adjust = (vectors * by[:, None, :]) @ vectors.transpose(0, 2, 1)
+        moved = np.empty_like(u)
+        for rows in _rows_of(respondent):
+            values, vectors = self._part_of(rows)
+            rest = 1 - values
+            by = np.where(rest < 1e-8, 0, 1 / np.sqrt(np.maximum(rest, 1e-8)))
+            moved[rows] = u[rows] + ((u[rows] @ vectors) * (by - 1)) @ vectors.T
         own = np.bincount(respondent, w / np.bincount(cell, w)[cell])
         pairs = np.unique(np.stack([respondent, cell]), axis=1)
         level = own / np.bincount(pairs[0])
-        adjust *= np.sqrt(np.maximum(1 - level, 0))[:, None, None]
-        return np.asarray(np.einsum("ij,ijk->ik", u, adjust[respondent]))
+        return np.asarray(moved * np.sqrt(np.maximum(1 - level, 0))[respondent, None])
+
+    def _part_of(self, rows: Ints) -> tuple[Floats, Floats]:
+        """Eigenvalues and vectors of the part that answers have in the information.
+
+        With fewer answers than coefficients, they are those of the smaller matrix of answers.
+        """
+        root = self._z[rows] * np.sqrt(self.weight[rows])[:, None]
+        if len(rows) >= self.rank:
+            values, vectors = np.linalg.eigh(root.T @ root)
+            return values, vectors
+        values, left = np.linalg.eigh(root @ root.T)
+        some = values > 1e-12
+        return values[some], root.T @ left[:, some] / np.sqrt(values[some])
 
     def _by_person(self, respondent: Ints, u: Floats) -> Floats:
         totals = _sums(respondent, u)
@@ -194,16 +206,14 @@ class LinearFit:
         self._stratum = stratum[first]
         several = np.bincount(self._stratum) > 1
         # For degrees of freedom, squared weights of answers.
-        strata = _products(stratum, g, np.ones(len(g)), len(several))
-        self._total, self._strata = strata.sum(axis=0), strata[several]
         self._in_several, self._unit = several[stratum], np.cumsum(several)[stratum] - 1
+        self._total, self._g = self._squares, g
+        within = g[self._in_several]
         self._overlap = _overlap(self._image, self._stratum)
         self._read_single(g, ~several[self._stratum])
         alone = g[~self._in_several]
         self._single = (self._image[self._shown[~self._in_several]], alone)
-        self._set_directions(
-            self._total, self._strata.sum(axis=0), alone.T @ alone - self._lost_answers
-        )
+        self._set_directions(self._total, within.T @ within, alone.T @ alone - self._lost_answers)
         # The answers of a group to an image count together, unless they cancel.
         together = self._effects
         every = together.T @ together
@@ -310,10 +320,10 @@ class LinearFit:
 
     def _find_alone(self) -> None:
         """Directions that a single respondent determines."""
-        trace = np.trace(self._information, axis1=1, axis2=2)
+        trace = np.bincount(self._respondent, self.weight * (self._z**2).sum(axis=1))
         self._alone: list[tuple[int, Floats]] = []
         for place in np.flatnonzero(trace > 1 - 1e-8):
-            values, vectors = np.linalg.eigh(self._information[place])
+            values, vectors = self._part_of(np.flatnonzero(self._respondent == place))
             self._alone += [
                 (int(self.people[place]), vectors[:, i]) for i in np.flatnonzero(values > 1 - 1e-8)
             ]
@@ -336,7 +346,10 @@ class LinearFit:
         people = self._degrees_of_people(a)
         if self.variance == "respondent":
             return people
-        of_stratum = np.einsum("i,hij,j->h", a, self._strata, a)
+        within = self._in_several
+        of_stratum = np.bincount(
+            self._unit[within], (self._g[within] @ a) ** 2, self._overlap.shape[0]
+        )
         if of_stratum.sum() >= LEAST_OF_OTHERS * (a @ self._total @ a):
             images = of_stratum.sum() ** 2 / (of_stratum @ (self._overlap @ of_stratum))
         else:
@@ -396,28 +409,34 @@ class LinearFit:
         share = (scaled[several] ** 2).sum() / q
         if share < LEAST_OF_OTHERS:
             return float(min(people, *(self._degrees(one) for one in at)))
-        own = _products(self._unit[several], scaled[several], ones[several], len(self._strata))
+        own = _products(self._unit[several], scaled[several], ones[several], self._overlap.shape[0])
         images = q * (q + 1) * share**2 / _noise(own, self._overlap)
         return float(images if self.variance == "image" else min(people, images))
 
     def _degrees_of_people(self, a: Floats) -> float:
         """Satterthwaite's, if answers are independent and vary equally (Bell and McCaffrey)."""
-        v, b = self._information @ a, self._squares @ a
-        found = _degrees_of_form(b @ a, v, b, self._squares.sum(axis=0))
+        influence = self._z @ a
+        acts = np.abs(influence) > 1e-10 * np.abs(influence).max()
+        unit = np.unique(self._respondent[acts], return_inverse=True)[1]
+        w, z = self.weight[acts], self._z[acts]
+        moved = w * influence[acts]
+        v, b = _sums(unit, moved[:, None] * z), _sums(unit, (w * moved)[:, None] * z)
+        found = _degrees_of_form(_sums(unit, moved**2), v, b, self._squares)
         return float(np.minimum(found, self.n_respondents - 1))
 
 
 def _degrees_of_form(d: Floats, v: Floats, b: Floats, s: Floats) -> float:
     """Degrees of freedom of scores with the covariances diag(d) - v b' - b v' + v s v'."""
-    parts = np.hstack([v, b])
-    none, one = np.zeros_like(s), np.eye(len(s))
-    core = np.block([[s, -one], [-one, none]])
-    inside = core @ (parts.T @ parts)
-    of_unit = np.einsum("ri,ij,rj->r", parts, core, parts)
-    trace = d.sum() + np.trace(inside)
-    squared = (d**2).sum() + 2 * (d * of_unit).sum() + np.trace(inside @ inside)
+    own = ((v @ s) * v).sum(axis=1) - 2 * (v * b).sum(axis=1)
+    if len(d) <= 2 * len(s):
+        cross = v @ b.T
+        squared = ((np.diag(d) - cross - cross.T + v @ s @ v.T) ** 2).sum()
+    else:  # the trace of its square, from the smaller of two equivalent matrices
+        parts, none, one = np.hstack([v, b]), np.zeros_like(s), np.eye(len(s))
+        inside = np.block([[s, -one], [-one, none]]) @ (parts.T @ parts)
+        squared = (d**2).sum() + 2 * (d * own).sum() + np.trace(inside @ inside)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float(trace**2 / squared)
+        return float((d.sum() + own.sum()) ** 2 / squared)
 
 
 def _sums(unit: Ints, values: Floats) -> Floats:
@@ -431,11 +450,16 @@ def _products(unit: Ints, z: Floats, weight: Floats, n: int) -> Floats:
     """For each unit the sum of weight z z'."""
     k = z.shape[1]
     found = np.zeros((n, k, k))
-    order = np.argsort(unit, kind="stable")
     # One by one: products of all rows at once would need a matrix for each of them.
-    for rows in np.split(order, np.flatnonzero(np.diff(unit[order])) + 1):
+    for rows in _rows_of(unit):
         found[unit[rows[0]]] = (weight[rows, None] * z[rows]).T @ z[rows]
     return found
+
+
+def _rows_of(unit: Ints) -> list[Ints]:
+    """The rows of each unit."""
+    order = np.argsort(unit, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(unit[order])) + 1)
 
 
 def _noise(squares: Floats, overlap: Any) -> float:

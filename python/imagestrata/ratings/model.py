@@ -231,8 +231,8 @@ def rating_model(
     groups depends on ideology, ``"~ group * cluster"`` whether it differs between clusters. R's
     ``rating_model()`` gives the same estimates; both are tested against the same reference tables.
     Only R has ``method = "mixed"``, a mixed model of respondents, images and clusters (lme4).
-    Memory grows with the answers to an item times the squared number of coefficients: 5,000 answers
-    and 100 coefficients need 0.4 GB. For an interaction with hundreds of clusters use R.
+    A model of 5,000 answers with 600 coefficients (``"~ group * cluster"`` with 300 clusters) takes
+    seconds and 0.3 GB for each item; name the items on the left side.
 
     Parameters
     ----------
