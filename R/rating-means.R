@@ -68,9 +68,11 @@
 #' is no finite population correction for the corpus.
 #'
 #' **Single images.** A cluster with one rated image has no variance between images: it is given the
-#' average of the other clusters, in proportion to the squared weight (survey's `"average"`). If no
-#' cluster of a cell has two rated images, or if those that have are less than a tenth of the sum of
-#' squared weights of images, the single images are compared across clusters (collapsed strata). An
+#' average of the other clusters, in proportion to the squared weight. (With survey's `"average"` it
+#' does not count that such an image has the weight of a whole cluster; standard errors are then
+#' smaller.) If no cluster of a cell has two rated images, or if those that have are less than a
+#' tenth of the sum of squared weights of images, the single images are compared across clusters
+#' (collapsed strata). An
 #' image with the share s in the mean then adds s^2 times the squared distance of its rating from
 #' the mean, divided by 1 - 2 s + q, where q is the sum of squared shares in the cell; with K
 #' clusters of equal weight this is survey's `"adjust"` times K / (K - 1). Such standard errors are

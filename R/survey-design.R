@@ -23,9 +23,11 @@
 #' `svyglm(rating ~ group)` is the gap of `rating_gaps(variance = "respondent")`. Take subsets of
 #' the design, not of the ratings: respondents outside of a subset still count as respondents of the
 #' survey. With `variance = "image"` the same holds if every image has a rating in every cell.
-#' survey stops at strata with one image, unless `options(survey.lonely.psu = )` is set: `"average"`
-#' is similar to [rating_means()] where other clusters have several images, and `"adjust"` where
-#' none has (its standard errors are smaller by the root of (K - 1) / K for K clusters of equal
+#' survey stops at strata with one image, unless `options(survey.lonely.psu = )` is set. `"average"`
+#' gives such an image the average variance of the other clusters' means, [rating_means()] that of
+#' their images, because it stands for its cluster alone: standard errors of [rating_means()] are
+#' larger (in the simulated study by a third). `"adjust"` is similar where no cluster has several
+#' images (its standard errors are smaller by the root of (K - 1) / K for K clusters of equal
 #' weight).
 #' Degrees of freedom differ: survey takes all respondents of the survey, and [rating_means()] those
 #' of the cell.
