@@ -36,16 +36,23 @@ alt_beyond <- function(low, high, names, at = 0, called = "zero", most = 8) {
   )
 }
 
-# "a, b and c", "a, b and 7 more"; nothing for no names.
+# "a, b and c", "a, b and 7 more", "a, 1; b, 2 and c, 3"; nothing for no names.
 list_of <- function(names, most = 8) {
   names <- as.character(names)
+  comma <- if (any(grepl(", ", names, fixed = TRUE))) "; " else ", "
   if (length(names) > most) {
-    return(paste(toString(utils::head(names, most)), "and", length(names) - most, "more"))
+    first <- paste(utils::head(names, most), collapse = comma)
+    return(paste(first, "and", length(names) - most, "more"))
   }
   if (length(names) < 2) {
     return(names)
   }
-  paste(toString(utils::head(names, -1)), "and", utils::tail(names, 1))
+  paste(paste(utils::head(names, -1), collapse = comma), "and", utils::tail(names, 1))
+}
+
+# "cluster 5", or the name of a cluster that has one.
+cluster_in_words <- function(labels) {
+  sub("^(?:Cluster )?(?=[0-9]+$)", "cluster ", labels, perl = TRUE)
 }
 
 # "2,641 to 2,697 ratings", what every row of a figure rests on; NULL if it is not known.
@@ -65,8 +72,11 @@ own_axes <- function(scales, panels) {
   if (scales != "fixed" && length(unique(panels)) > 1) "Each panel has its own axis"
 }
 
+# Letters in a line of a caption: it fits one column of a journal in wide fonts, too.
+caption_width <- 56
+
 # Captions are as wide as one column of a journal: sentences, of which some may be NULL.
-caption_text <- function(..., width = 64) {
+caption_text <- function(..., width = caption_width) {
   said <- unlist(list(...))
   if (length(said) > 0) {
     said <- paste0(vapply(said, sentence, ""), ".")

@@ -40,7 +40,7 @@ plot_points <- function(object, points, keywords, texts, by, call = rlang::calle
     ggplot2::scale_colour_manual(
       values = key$colours, limits = key$entries, name = sentence(by),
       guide = ggplot2::guide_legend(
-        ncol = if (max(nchar(key$entries)) > 18) 2 else 3,
+        ncol = columns_of_key(key$entries), title.position = "top",
         override.aes = list(size = 2, alpha = 1)
       )
     ) +
@@ -58,11 +58,16 @@ plot_points <- function(object, points, keywords, texts, by, call = rlang::calle
     theme_strata() +
     ggplot2::theme(
       axis.text = ggplot2::element_blank(), panel.grid = ggplot2::element_blank(),
+      # The map is square: texts that are wider than it extend to both sides.
+      plot.caption = ggplot2::element_text(hjust = 0.5),
       legend.title = ggplot2::element_text(size = ggplot2::rel(0.75)),
       legend.text = ggplot2::element_text(size = ggplot2::rel(0.7)),
       legend.key.size = ggplot2::unit(0.6, "lines")
     )
 }
+
+# Columns of a key that fits one column of a journal.
+columns_of_key <- function(entries) max(1, min(3, 54 %/% (max(nchar(entries)) + 5)))
 
 # The largest groups have a colour each, the others are grey. `entry_of` is the text of each group
 # in the key, `none` that of images in no group.
@@ -72,7 +77,7 @@ map_key <- function(group, groups, texts, by) {
   number <- as.character(groups)
   text <- unname(texts[number])
   own <- ifelse(is.na(text) | text == number, number, paste0(number, "  ", text))
-  coloured <- shorten(own[sort(largest)], 34)
+  coloured <- shorten(own[sort(largest)], 44)
   n_smaller <- length(groups) - length(largest)
   smaller <- if (n_smaller > 0) count_of(n_smaller, paste("smaller", by))
   none <- if (!all(group %in% groups)) paste("in no", by)

@@ -20,16 +20,17 @@ autoplot.imagestrata_reliability <- function(object, ...) {
     abort_imagestrata("{.arg object} has no estimates to draw.")
   }
   name <- paste0(table$item, ifelse(table$level == "dimension", " (dimension)", ""))
-  table$row <- factor(name, rev(unique(name)))
+  rows <- rows_of_measures(table)
+  table$y <- rows$y[match_measures(table, rows)]
   points <- dplyr::bind_rows(lapply(names(reliability_measures), \(column) {
     dplyr::mutate(table, value = .data[[column]], measure = reliability_measures[[column]])
   }))
   points <- points[!is.na(points$value), ]
   points$measure <- factor(points$measure, reliability_measures)
-  points$place <- as.integer(points$row) + 0.18 * (2.5 - as.integer(points$measure))
+  points$place <- points$y + 0.18 * (2.5 - as.integer(points$measure))
   level <- attr(object, "conf_level") %||% 0.95
-  ggplot2::ggplot(points, ggplot2::aes(.data$value, .data$place)) +
-    stripe_topics(tibble::tibble(y = seq_len(nlevels(table$row)))) +
+  plot <- ggplot2::ggplot(points, ggplot2::aes(.data$value, .data$place)) +
+    shade_dimensions(rows) +
     ggplot2::geom_linerange(
       ggplot2::aes(xmin = .data$conf.low, xmax = .data$conf.high),
       data = points[points$measure == reliability_measures[["icc"]], ],
@@ -44,11 +45,6 @@ autoplot.imagestrata_reliability <- function(object, ...) {
       limits = c(min(0, points$value, points$conf.low, na.rm = TRUE), 1),
       breaks = reliability_breaks, labels = \(breaks) sub("^(-?)0[.]", "\\1.", breaks)
     ) +
-    ggplot2::scale_y_continuous(
-      breaks = seq_len(nlevels(table$row)), labels = levels(table$row),
-      limits = c(0.5, nlevels(table$row) + 0.5), expand = ggplot2::expansion()
-    ) +
-    panels_of(table, attr(object, "by")) +
     ggplot2::guides(
       colour = ggplot2::guide_legend(nrow = 2, byrow = TRUE),
       shape = ggplot2::guide_legend(nrow = 2, byrow = TRUE)
@@ -57,11 +53,12 @@ autoplot.imagestrata_reliability <- function(object, ...) {
       x = "Reliability", y = NULL, colour = NULL, shape = NULL,
       caption = caption_text(
         paste0("Single rating: ICC(1), with ", 100 * level, "% intervals"),
-        paste("Mean rating: ICC of the mean of an image's", raters_in_words(table))
+        paste("Mean rating: ICC of the mean of an image's", raters_in_words(table)),
+        shading_in_words(rows)
       ),
       alt = alt_text(
         paste(
-          "Points for the reliability of", count_of(nlevels(table$row), "item and dimension",
+          "Points for the reliability of", count_of(nrow(rows), "item and dimension",
             plural = "items and dimensions"
           )
         ),
@@ -70,13 +67,9 @@ autoplot.imagestrata_reliability <- function(object, ...) {
           do.call(paste, c(list(name), lapply(table[attr(object, "by")], as.character), sep = ", "))
         )
       )
-    ) +
-    theme_topics() +
-    ggplot2::theme(
-      panel.grid.major.y = ggplot2::element_blank(),
-      # A legend wider than the panel extends to the left, below the names.
-      legend.justification = "right"
     )
+  dress_rows(plot, rows) + panels_of(table, attr(object, "by")) +
+    ggplot2::theme(legend.key.height = ggplot2::unit(0.9, "lines"))
 }
 
 # Where means of ratings agree less than chance, reliability is far below zero.

@@ -78,7 +78,7 @@ plot_trace <- function(object) {
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
     ggplot2::scale_y_continuous(
-      breaks = \(limits) whole_breaks(limits, 4), labels = with_marks, limits = c(0, NA)
+      breaks = \(limits) c(0, whole_breaks(limits, 3)), labels = with_marks, limits = c(0, NA)
     ) +
     ggplot2::scale_fill_manual(
       values = rlang::set_names(colours[c("main", "pale", "bright")], levels(bars$what)),

@@ -81,12 +81,13 @@ plot_cluster_gaps <- function(gaps,
   paths <- thumbnails$path[match(clusters, thumbnails$cluster)]
   y <- rev(seq_along(clusters))
   facet <- ggplot2::facet_wrap(ggplot2::vars(.data$panel), nrow = 1)
-  facet <- pictures_on_axis(facet, y[!is.na(paths)], paths[!is.na(paths)])
+  pictured <- !is.na(paths)
+  facet <- pictures_on_axis(facet, y[pictured], paths[pictured])
   ggplot2::ggplot(gaps, ggplot2::aes(.data$estimate, .data$y)) +
-    draw_gaps(gaps, widest_gap(scale), nlevels(gaps$panel)) +
+    draw_gaps(gaps, widest_gap(scale), nlevels(gaps$panel) + any(pictured)) +
     point_directions(facet, pairs, palette, word_of_gaps(gaps, kind)) +
     ggplot2::scale_y_continuous(
-      breaks = y, labels = wrap_titles(names, 16, 40),
+      breaks = y, labels = wrap_titles(names, if (any(pictured)) 14 else 16, 40),
       limits = c(0.5, length(clusters) + 0.5), expand = ggplot2::expansion()
     ) +
     ggplot2::labs(
@@ -115,7 +116,7 @@ choice_in_words <- function(n, n_all) {
 alt_of_cluster_gaps <- function(gaps, pairs, names) {
   alt_text(
     alt_of_gaps(
-      gaps, pairs, paste0(gaps$shown, " (", gaps$panel, ")"), character(),
+      gaps, pairs, paste(cluster_in_words(gaps$shown), gaps$panel, sep = ", "), character(),
       paste(count_of(length(names), "row"), "of clusters, from the top", list_of(names, 12))
     ),
     paste("A panel for each of", list_of(levels(gaps$panel), 12))

@@ -147,7 +147,7 @@ draw_rows <- function(sent, unit) {
     ) +
     ggplot2::coord_equal(clip = "off") +
     ggplot2::labs(
-      x = NULL, y = NULL, caption = paste(strwrap(sent$note, 64), collapse = "\n"),
+      x = NULL, y = NULL, caption = paste(strwrap(sent$note, caption_width), collapse = "\n"),
       alt = alt_text(
         paste(
           "Rows of images, up to", sent$n_images, "for each", unit, "of",

@@ -53,7 +53,8 @@ plot_rating_gaps <- function(gaps, colours = NULL, labels = NULL, scale = NULL, 
     shade_dimensions(rows) +
     draw_gaps(gaps, widest, if (length(panels) == 0) 1 else nrow(unique(gaps[panels]))) +
     ggplot2::labs(
-      x = title_of_gaps(gaps, kind), y = NULL, caption = captions_of_gaps(gaps, level, widest),
+      x = title_of_gaps(gaps, kind), y = NULL,
+      caption = captions_of_gaps(gaps, level, widest, shading_in_words(rows)),
       alt = alt_of_gaps(gaps, pairs, as.character(gaps$item), panels, count_of(nrow(rows), "row"))
     )
   facet <- panels_across(gaps, panels)
@@ -167,7 +168,7 @@ draw_gaps <- function(gaps, widest = NULL, n_panels = 1) {
       data = gaps, shape = 16, size = 2.1, na.rm = TRUE
     ),
     ggplot2::scale_colour_identity(),
-    ggplot2::scale_x_continuous(breaks = breaks_around_zero(if (n_panels > 2) 3 else 6)),
+    ggplot2::scale_x_continuous(breaks = breaks_of_gaps(n_panels)),
     ggplot2::expand_limits(x = 0),
     ggplot2::scale_alpha_manual(
       values = c(kept = 1, lost = 0.35, none = 0), labels = names, drop = FALSE, name = NULL,
@@ -176,10 +177,22 @@ draw_gaps <- function(gaps, widest = NULL, n_panels = 1) {
   )
 }
 
+# As many values as have room below one of `n` panels in one column of a journal.
+breaks_of_gaps <- function(n) {
+  if (n != 3) {
+    return(breaks_around_zero(if (n < 3) 6 else 3))
+  }
+  function(limits) {
+    breaks <- breaks_around_zero(5)(limits)
+    if (sum(nchar(as.character(breaks))) <= 6) breaks else breaks_around_zero(3)(limits)
+  }
+}
+
 theme_gaps <- function() {
   ggplot2::theme(
-    panel.spacing.x = ggplot2::unit(1, "lines"), strip.clip = "off",
-    strip.text = ggplot2::element_text(size = ggplot2::rel(0.7), lineheight = 0.95),
+    panel.spacing.x = ggplot2::unit(1, "lines"), strip.clip = "off", strip.text = small_titles(),
+    # Half of the last label of an axis.
+    plot.margin = ggplot2::margin(5.5, 10, 5.5, 5.5),
     legend.key.height = ggplot2::unit(0.75, "lines"), legend.spacing.y = ggplot2::unit(0, "pt")
   )
 }
@@ -212,7 +225,7 @@ certainty_in_words <- function(gaps) {
     } else {
       "interval excludes 0"
     },
-    lost = "excludes 0, but not adjusted", none = "includes 0"
+    lost = "excludes 0, but not if adjusted", none = "includes 0"
   )[levels(gaps$certainty)]
 }
 

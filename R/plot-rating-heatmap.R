@@ -93,7 +93,7 @@ plot_rating_heatmap <- function(means,
     ggplot2::theme(
       panel.grid.major.x = ggplot2::element_blank(),
       panel.grid.major.y = ggplot2::element_blank(),
-      axis.text.y.right = ggplot2::element_text(angle = 270, hjust = 0.5),
+      axis.text.y.right = ggplot2::element_text(size = ggplot2::rel(0.85), hjust = 0),
       legend.box = "vertical", legend.spacing.y = ggplot2::unit(3, "pt"),
       legend.key.height = ggplot2::unit(0.6, "lines"), legend.key.width = ggplot2::unit(1, "lines")
     )
@@ -108,7 +108,8 @@ ratings_behind <- function(means, fade) {
   }
   clusters <- tapply(n, factor(means$x), stats::median)
   list(
-    shown = length(unique(n)) > 1 && fade > 0, all = n, full = min(fade, max(n)),
+    shown = length(unique(n)) > 1 && fade > 0, fades = any(n < fade), all = n,
+    full = min(fade, max(n)),
     cell = pmin(n, fade), x = as.numeric(names(clusters)), n = as.vector(clusters)
   )
 }
@@ -129,9 +130,13 @@ draw_cells <- function(counted) {
     ggplot2::scale_alpha_continuous(
       range = c(0.25, 1), limits = c(min(low, 1), counted$full),
       breaks = breaks, labels = paste0(breaks, ifelse(more, " or more", "")),
-      guide = ggplot2::guide_legend(
-        title = "Ratings", order = 2, override.aes = list(fill = "#2b5d8a")
-      )
+      guide = if (counted$fades) {
+        ggplot2::guide_legend(
+          title = "Ratings", order = 2, override.aes = list(fill = "#2b5d8a")
+        )
+      } else {
+        "none"
+      }
     )
   )
 }
@@ -157,6 +162,7 @@ ends_in_words <- function(scale) {
 
 captions_of_heatmap <- function(columns, counted, marked) {
   reached <- shares_reached(columns)
+  names <- marked$label[order(marked$x)]
   caption_text(
     if (nrow(reached) > 0) {
       paste("Lines: the clusters to the left hold", list_of(reached$label), "of all images")
@@ -167,12 +173,12 @@ captions_of_heatmap <- function(columns, counted, marked) {
     if (counted$shown) {
       paste0(
         "bars: ratings of each cluster, at most ", format(max(counted$n), big.mark = ","),
-        "; cells that rest on few ratings fade into grey"
+        if (counted$fades) "; cells that rest on few ratings fade into grey"
       )
     } else if (length(unique(counted$all)) == 1) {
       paste("each cell rests on", count_of(counted$all[1], "rating"))
     },
-    if (nrow(marked) > 0) paste("dots: clusters", list_of(marked$label[order(marked$x)], 12))
+    if (nrow(marked) > 0) paste("dots: clusters", list_of(sub("^Cluster ", "", names), 12))
   )
 }
 
@@ -185,7 +191,9 @@ alt_of_heatmap <- function(means, columns, rows, counted) {
       " and a row for each of ", list_of(rows$item, 12), "; ", count_of(nrow(means), "cell"),
       ", the darker the higher"
     ),
-    alt_extremes("mean rating", means$estimate, paste0(means$item, ", cluster ", where)),
+    alt_extremes(
+      "mean rating", means$estimate, paste(means$item, cluster_in_words(where), sep = ", ")
+    ),
     if (nrow(reached) > 0) {
       paste0(
         "The first ", list_of(reached$place), " clusters hold ", list_of(reached$label),
@@ -297,12 +305,13 @@ dimension_axis <- function(rows, level) {
   ggplot2::dup_axis(breaks = as.vector(centre), labels = names(centre), name = NULL)
 }
 
-# `place` and `label` of the shares that the clusters reach; none if their sizes are not known.
+# `place` and `label` of the shares that the clusters reach, without the residual; none if their
+# sizes are not known.
 shares_reached <- function(columns) {
   if (anyNA(columns$share)) {
     return(tibble::tibble(place = integer(), label = character()))
   }
-  clusters_to_reach(columns$share, c(0.5, 0.75, 0.9))
+  clusters_to_reach(columns$share[!is_residual(columns$cluster)], c(0.5, 0.75, 0.9))
 }
 
 # The red of the paper's figure; dark enough for print in grey.
@@ -327,7 +336,7 @@ draw_reached <- function(columns, top) {
     }),
     ggplot2::geom_label(
       ggplot2::aes(x = .data$x, y = top + 0.6, label = .data$label, hjust = .data$side),
-      data = reached, size = 2.6, colour = line_colour, fontface = "bold",
+      data = reached, size = 2.3, colour = line_colour, fontface = "bold",
       label.size = 0, label.padding = ggplot2::unit(0.05, "lines")
     )
   )
@@ -347,8 +356,8 @@ draw_marks <- function(marked, thumbnails, columns, top) {
   n <- nrow(shown)
   shown$slot <- width * (seq_len(n) - 0.5) / n
   named <- marked[!pictured, ]
-  # A character takes about a fiftieth of the width of one column of a journal.
-  named$slot <- spread_apart(named$x, width * (nchar(named$label) + 1) / 50, c(0.5, width + 0.5))
+  # A character takes about a thirtieth of the cells in one column of a journal.
+  named$slot <- spread_apart(named$x, width * (nchar(named$label) + 1) / 30, c(0.5, width + 0.5))
   list(
     ggplot2::geom_segment(
       ggplot2::aes(x = .data$slot, xend = .data$x, y = dots + 0.9, yend = dots),

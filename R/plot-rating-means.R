@@ -58,7 +58,7 @@ plot_rating_means <- function(means, colours = NULL, labels = NULL, scale = NULL
   level <- confidence_of(means)
   compared <- add_comparisons(plain_tibble(means), by, level, known_comparisons(means))
   zoom <- zoom && is_part(means, scale$ends)
-  captions <- captions_of_means(means, level, compared, scale, zoom)
+  captions <- captions_of_means(means, rows, level, compared, scale, zoom)
   means <- show_clusters(compared$means %||% plain_tibble(means), labels)
   means$side <- if (length(by) > 0) as_groups(means[[by[1]]]) else factor("all")
   groups <- levels(means$side)
@@ -86,7 +86,7 @@ plot_rating_means <- function(means, colours = NULL, labels = NULL, scale = NULL
     ggplot2::scale_colour_manual(values = colours, labels = legend_names) +
     ggplot2::scale_shape_manual(values = shapes_of(groups), labels = legend_names) +
     legend_of_sides(groups) +
-    scale_x_ratings(scale$ends, zoom) +
+    scale_x_ratings(scale$ends, zoom, columns_of_panels(means, by[-1])) +
     ggplot2::labs(
       x = "Mean rating", y = NULL, colour = NULL, shape = NULL, caption = captions,
       alt = alt_of_means(means, by, rows, compared)
@@ -133,12 +133,14 @@ is_part <- function(means, ends) {
 }
 
 # The whole scale with both its ends, or the part that is needed.
-scale_x_ratings <- function(ends, zoom) {
+scale_x_ratings <- function(ends, zoom, n_columns = 1) {
+  # Labels of panels side by side must not meet.
+  n <- if (n_columns > 2) 2 else 5
   if (is.null(ends) || zoom) {
-    return(ggplot2::scale_x_continuous(n.breaks = 5))
+    return(ggplot2::scale_x_continuous(breaks = \(limits) pretty(limits, n)))
   }
   ggplot2::scale_x_continuous(
-    breaks = breaks_with_ends(ends), limits = ends, oob = \(x, ...) x,
+    breaks = breaks_with_ends(ends, n), limits = ends, oob = \(x, ...) x,
     expand = ggplot2::expansion(mult = 0.02)
   )
 }
@@ -149,7 +151,7 @@ breaks_with_ends <- function(ends, n = 5) {
   if (all(ends == round(ends)) && diff(ends) <= 12) {
     # On 1 to 7, steps of 2 or 3 that meet both ends: 1, 3, 5, 7.
     steps <- which(diff(ends) %% seq_len(diff(ends)) == 0)
-    steps <- steps[diff(ends) / steps <= 6]
+    steps <- steps[diff(ends) / steps <= n + 1]
     if (diff(ends) / steps[1] >= 2) {
       return(seq(ends[1], ends[2], by = steps[1]))
     }
@@ -206,7 +208,7 @@ scale_bar <- function(ends, shown, text) {
   )
 }
 
-captions_of_means <- function(means, level, compared, scale, zoom) {
+captions_of_means <- function(means, rows, level, compared, scale, zoom) {
   rate <- if (!is.null(level)) paste0(100 * level, "% ")
   p <- if (!is.null(level)) paste0("p < ", format(1 - level, digits = 3))
   caption_text(
@@ -225,6 +227,7 @@ captions_of_means <- function(means, level, compared, scale, zoom) {
         if (!compared$exact) "for this, groups are treated as independent"
       )
     },
+    shading_in_words(rows),
     scale_in_words(scale, zoom),
     basis_in_words(means)
   )
@@ -421,6 +424,10 @@ shade_dimensions <- function(rows) {
   }
 }
 
+shading_in_words <- function(rows) {
+  if (length(unique(rows$level)) > 1) "Shaded rows: dimensions"
+}
+
 dress_rows <- function(plot, rows) {
   plot +
     ggplot2::scale_y_continuous(
@@ -430,6 +437,7 @@ dress_rows <- function(plot, rows) {
     theme_estimates() +
     ggplot2::theme(
       panel.grid.major.y = ggplot2::element_blank(), strip.clip = "off",
+      strip.text = small_titles(), panel.spacing.x = ggplot2::unit(1, "lines"),
       # A legend wider than the panel extends to the left, below the names.
       legend.justification = "right"
     )
@@ -466,7 +474,23 @@ panels_of <- function(estimates, by, most = 12, call = rlang::caller_env()) {
       call = call
     )
   }
-  ggplot2::facet_wrap(ggplot2::vars(!!!rlang::syms(by)), labeller = name_panels)
+  ggplot2::facet_wrap(
+    ggplot2::vars(!!!rlang::syms(by)),
+    labeller = label_abreast(name_panels, columns_of_panels(estimates, by))
+  )
+}
+
+# How many panels facet_wrap() draws side by side.
+columns_of_panels <- function(estimates, by) {
+  if (length(by) == 0) 1 else ggplot2::wrap_dims(nrow(unique(estimates[by])))[2]
+}
+
+# Titles in lines that are as wide as panels of which `n_columns` stand in one column of a journal.
+label_abreast <- function(labeller, n_columns) {
+  structure(
+    \(labels) lapply(labeller(labels), wrap_abreast, n_columns = n_columns),
+    class = c("function", "labeller")
+  )
 }
 
 # "month: May", but a cluster with a name needs no "cluster:".

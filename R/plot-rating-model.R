@@ -107,7 +107,8 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
       shape = 21, size = 2.2, stroke = 0.8, colour = group_colours[1], na.rm = TRUE
     ) +
     ggplot2::scale_fill_manual(
-      values = rlang::set_names(c(group_colours[1], "white"), level), drop = FALSE, name = NULL
+      values = rlang::set_names(c(group_colours[1], "white"), level), drop = FALSE, name = NULL,
+      guide = ggplot2::guide_legend(ncol = 1)
     ) +
     ggplot2::facet_wrap(
       ggplot2::vars(.data$panel),
@@ -120,7 +121,9 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
     ) +
     ggplot2::labs(
       x = title, y = NULL,
-      caption = caption_of_model(model, conf_level, also = own_axes(scales, rows$panel)),
+      caption = caption_of_model(model, conf_level, also = c(
+        shading_in_words(measures), own_axes(scales, rows$panel)
+      )),
       alt = alt_text(
         paste0(
           "Points with intervals, ", tolower(title), ": ", count_of(nrow(measures), "row"),
@@ -136,7 +139,7 @@ draw_coefficients <- function(rows, model, conf_level, n_columns, title = "Coeff
   # Labels at the ends of two axes must not meet.
   dress_rows(plot, measures) + ggplot2::theme(
     panel.spacing.x = ggplot2::unit(1.5, "lines"),
-    strip.text = ggplot2::element_text(size = ggplot2::rel(0.75))
+    legend.key.height = ggplot2::unit(0.75, "lines")
   )
 }
 
@@ -163,7 +166,7 @@ draw_rating_points <- function(effects, model, variable, by, conf_level, palette
     ) +
     ggplot2::labs(
       x = "Predicted mean rating", y = NULL, colour = NULL, shape = NULL,
-      caption = caption_of_model(model, conf_level),
+      caption = caption_of_model(model, conf_level, also = shading_in_words(measures)),
       alt = alt_text(
         paste0(
           "Points with intervals: predicted mean ratings by ", variable, " (", list_of(sides), ")",
@@ -221,7 +224,7 @@ draw_rating_lines <- function(effects, model, variable, by, conf_level, palette,
   colour_sides(plot, sides, palette)
 }
 
-caption_of_model <- function(model, conf_level, before = "", also = NULL) {
+caption_of_model <- function(model, conf_level, before = "Lines: ", also = NULL) {
   errors <- if (model$method == "mixed") {
     paste0("; mixed model about ", model$target)
   } else {

@@ -131,7 +131,11 @@ autoplot.imagestrata_sweep <- function(object, mark = NULL, ...) {
     ) +
     ggplot2::facet_wrap(ggplot2::vars(.data$panel), ncol = 1, scales = "free_y") +
     ggplot2::scale_x_continuous(breaks = whole_breaks) +
-    ggplot2::scale_y_continuous(labels = with_marks, n.breaks = 4) +
+    ggplot2::scale_y_continuous(
+      labels = with_marks, n.breaks = 4,
+      # Circles around points at the edge of a panel are whole.
+      expand = ggplot2::expansion(mult = 0.15)
+    ) +
     ggplot2::labs(
       x = if (of_sizes) "Smallest size of a cluster" else "Number of clusters",
       y = NULL,
@@ -145,7 +149,7 @@ autoplot.imagestrata_sweep <- function(object, mark = NULL, ...) {
     theme_strata()
 }
 
-sweep_note <- function(object, circled, mark, width = 60) {
+sweep_note <- function(object, circled, mark, width = caption_width) {
   said <- if (circled) {
     knee <- object$n_clusters[object$knee]
     highest <- object$n_clusters[which.max(object$silhouette)]

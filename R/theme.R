@@ -67,6 +67,13 @@ theme_strata <- function() {
     )
 }
 
+# Titles of panels that stand side by side: they begin where the panels do.
+small_titles <- function() {
+  ggplot2::element_text(
+    size = ggplot2::rel(0.7), hjust = 0, lineheight = 0.95, margin = ggplot2::margin(2, 2, 2, 0)
+  )
+}
+
 # Readable in one column of a journal (85 mm).
 theme_estimates <- function() {
   theme_strata() +
@@ -147,6 +154,8 @@ scale_x_clusters <- function(places, most = 25, ...) {
     near <- shown$x > residual$x[1] - 0.06 * n
     shown <- dplyr::bind_rows(shown[!near, ], residual)
   }
+  # Between clusters without a label, the numbers of others are clear: the axis says "Cluster".
+  if (n > most) shown$label <- sub("^Cluster (?=[0-9]+$)", "", shown$label, perl = TRUE)
   # Long names do not fit side by side.
   long <- max(nchar(shown$label[!is_residual(shown$cluster)]), 0) > 3 && n > 4
   ggplot2::scale_x_continuous(

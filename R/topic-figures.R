@@ -378,12 +378,12 @@ panels_across <- function(data, more, scales = "fixed", call = rlang::caller_env
     return(ggplot2::facet_null())
   }
   facet$params$free$x <- scales == "free_x"
-  facet$params$labeller <- structure(function(labels) {
-    texts <- ggplot2::label_both(labels)
+  facet$params$labeller <- label_abreast(function(labels) {
+    texts <- name_panels(labels)
     place <- which(names(labels) %in% c("contrast", "change"))
-    texts[place] <- lapply(labels[place], \(one) gsub(" - ", " -\n", as.character(one)))
+    texts[place] <- lapply(labels[place], \(one) gsub(" - ", "\n-\u00a0", as.character(one)))
     texts
-  }, class = c("function", "labeller"))
+  }, columns_of_panels(data, more))
   facet
 }
 
@@ -449,9 +449,7 @@ percentage_points <- function(x) {
 theme_topics <- function() {
   theme_estimates() +
     ggplot2::theme(
-      strip.text = ggplot2::element_text(
-        size = ggplot2::rel(0.7), hjust = 0, lineheight = 0.95, margin = ggplot2::margin(2, 2, 2, 0)
-      ),
+      strip.text = small_titles(),
       axis.text.y = ggplot2::element_text(lineheight = 0.9),
       legend.key.width = ggplot2::unit(1.6, "lines"),
       legend.text = ggplot2::element_text(size = ggplot2::rel(0.75)),

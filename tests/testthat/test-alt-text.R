@@ -16,11 +16,18 @@ test_that("they count the intervals that exclude zero", {
   expect_null(alt_beyond(NA, NA, "a"))
   expect_equal(list_of(letters[1:3]), "a, b and c")
   expect_equal(list_of(letters, 2), "a, b and 24 more")
+  # Names with a comma are apart.
+  expect_equal(list_of(c("a, 1", "b, 1", "c, 2")), "a, 1; b, 1 and c, 2")
+  expect_equal(list_of(c("a, 1", "b, 1", "c, 2"), 2), "a, 1; b, 1 and 1 more")
+  expect_equal(
+    cluster_in_words(c("5", "Cluster 12", "protest", "residual")),
+    c("cluster 5", "cluster 12", "protest", "residual")
+  )
 })
 
 test_that("captions have the width of a column", {
   expect_null(caption_text(NULL))
   lines <- strsplit(caption_text(strrep("word ", 40), "end"), "\n")[[1]]
-  expect_lte(max(nchar(lines)), 64)
+  expect_lte(max(nchar(lines)), 56)
   expect_match(lines[length(lines)], "End[.]$")
 })

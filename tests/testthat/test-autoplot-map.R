@@ -40,6 +40,13 @@ test_that("no colour stands for two clusters: the largest have one each, smaller
   expect_equal(map_key(group, 1:9, character(), "theme")$grey, "2 smaller themes")
 })
 
+test_that("the key has as many columns as one column of a journal has room for", {
+  expect_equal(columns_of_key(c("1", "2", "in no cluster")), 3)
+  expect_equal(columns_of_key(c("1", "2 smaller clusters")), 2)
+  expect_equal(columns_of_key(c("1", "3  families at the border fence")), 1)
+  expect_equal(columns_of_key(strrep("a", 60)), 1)
+})
+
 test_that("labels are those of the core", {
   # The same case by hand as in tests/python/test_map.py, counted from 1.
   centres <- cbind(c(0.5, 0.5, 0.1, 0.15, 0.9), c(0.5, 0.505, 0.1, 0.1, 0.9))

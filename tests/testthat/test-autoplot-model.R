@@ -45,7 +45,7 @@ test_that("folds have thin lines and dots, and their means thick ones", {
   both <- autoplot(toy_model(), "training", folds = toy_fold_model())
   expect_match(both$labels$caption, "^Dotted line.*Thin lines")
   expect_no_error(ggplot2::ggplot_build(both))
-  expect_match(autoplot(toy_fold_model(), "scores")$labels$caption, "Out-of-fold .* 4 images")
+  expect_match(autoplot(toy_fold_model(), "scores")$labels$caption, "Out-of-fold .* 4\\simages")
   expect_match(autoplot(toy_fold_model(), "confusion")$labels$caption, "out-of-fold")
   expect_error(
     autoplot(toy_fold_model(), "confusion", split = "test"), "no results for the split"

@@ -95,7 +95,7 @@ test_that("every figure has a text for readers who do not see it, and explains i
     expect_no_match(alt, "NA|NULL|Inf|character", info = name)
     expect_match(plot$labels$caption, "[.]$", info = name)
     # It fits one column of a journal.
-    expect_lte(max(nchar(strsplit(plot$labels$caption, "\n")[[1]])), 64)
+    expect_lte(max(nchar(strsplit(plot$labels$caption, "\n")[[1]])), caption_width)
   }
 })
 
@@ -186,8 +186,26 @@ test_that("figures look as they did", {
 test_that("titles of panels side by side do not meet", {
   expect_equal(wrap_abreast("group: Republican × ideology", 3), "group:\nRepublican\n× ideology")
   expect_equal(wrap_abreast(c("a - b\nmonth: 3", "one"), 1), c("a - b\nmonth: 3", "one"))
+  # Three panels are side by side in one column of a journal, four in two rows.
+  data <- tibble::tibble(topic = paste("people with signs", 1:4))
+  expect_equal(columns_of_panels(data, "topic"), 2)
+  strips <- label_abreast(name_panels, 3)(data[1, ])
+  expect_lte(max(nchar(strsplit(unlist(strips), "\n")[[1]])), 11)
+  expect_equal(columns_of_panels(data, character()), 1)
   expect_equal(reliability_breaks(c(-0.1, 1)), c(0, 0.25, 0.5, 0.75, 1))
   expect_equal(reliability_breaks(c(-3, 1)), -3:1)
+})
+
+test_that("shaded rows are in the caption, and only where there are any", {
+  shaded <- "Shaded rows: dimensions[.]"
+  one_line <- \(plot) gsub("\n", " ", plot$labels$caption)
+  means <- few_means()
+  gaps <- few_gaps()
+  expect_match(one_line(plot_rating_means(means)), shaded)
+  expect_match(one_line(plot_rating_gaps(gaps)), shaded)
+  expect_match(one_line(autoplot(toy_reliability())), shaded)
+  expect_no_match(one_line(plot_rating_means(means[means$level == "item", ])), "Shaded")
+  expect_no_match(one_line(plot_rating_gaps(gaps[gaps$level == "dimension", ])), "Shaded")
 })
 
 test_that("captions count what points rest on", {

@@ -137,6 +137,10 @@ test_that("zero is on the axis", {
     expect_true(0 %in% breaks)
     expect_lte(length(breaks), 3)
   }
+  # Below three panels there is room for five short labels.
+  expect_equal(breaks_of_gaps(3)(c(-3, 6.5)), c(-2, 0, 2, 4, 6))
+  expect_equal(breaks_of_gaps(3)(c(-0.4, 1)), c(0, 0.5, 1))
+  expect_equal(breaks_of_gaps(4)(c(-3, 6.5)), breaks_around_zero(3)(c(-3, 6.5)))
 })
 
 test_that("text has enough contrast on white", {

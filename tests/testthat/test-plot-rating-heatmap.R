@@ -110,6 +110,28 @@ test_that("cells that rest on few ratings fade, and bars count the ratings", {
   expect_match(caption_on_one_line(same), "Each cell rests on 7 ratings")
 })
 
+test_that("lines count clusters only, not images without a cluster", {
+  columns <- tibble::tibble(cluster = c(1L, 2L, -1L), share = c(0.3, 0.25, 0.45))
+  expect_equal(shares_reached(columns)$label, "50%")
+  expect_equal(shares_reached(columns)$place, 2)
+  expect_equal(nrow(shares_reached(columns[c(1, 3), ])), 0)
+})
+
+test_that("without cells that fade there is no key and no word of it", {
+  means <- few_means(by = cluster)
+  means$n_ratings <- means$n_ratings + 20L
+  plot <- plot_rating_heatmap(means)
+  expect_match(caption_on_one_line(plot), "Bars: ratings of each cluster, at most [0-9]+[.]")
+  expect_equal(plot$scales$get_scales("alpha")$guide, "none")
+})
+
+test_that("of many clusters, numbers are on the axis where there are no names", {
+  places <- place_clusters(tibble::tibble(cluster = 1:60), c(`5` = "protest", `20` = "flags"))
+  labels <- scale_x_clusters(places)$labels
+  expect_true(all(c("1", "10", "flags") %in% labels))
+  expect_equal(scale_x_clusters(places[1:6, ])$labels[4:6], c("Cluster 4", "protest", "Cluster 6"))
+})
+
 test_that("marks name their clusters and do not overlap", {
   means <- few_means(by = cluster)
   plot <- plot_rating_heatmap(means, simulated_clusters[1:12, 1:2], mark = c(5, 4))

@@ -94,7 +94,8 @@ test_that("captions say what lines mean, and where comparisons are approximate",
   means <- few_means()
   expect_equal(caption_on_one_line(plot_rating_means(means, scale = c(0, 10))), paste(
     "Every cluster has equal weight. Thin lines: 95% intervals of the means. Thick lines are for",
-    "comparison: groups of a row differ (p < 0.05, not adjusted) where they do not overlap. The",
+    "comparison: groups of a row differ (p < 0.05, not adjusted) where they do not overlap. Shaded",
+    "rows: dimensions. The",
     "bar below the axis shows which part of the scale is drawn. Each point rests on 149 to 164",
     "ratings by 116 to 151 respondents."
   ))
