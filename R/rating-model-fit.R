@@ -581,8 +581,14 @@ degrees_together <- function(model, fit, df, which) {
   if (share < least_of_others) {
     return(min(people, degrees_of_contrasts(model, fit, z, contrasts)))
   }
-  images <- q * (q + 1) * share^2 / noise_of_strata(scaled, parts)
-  if (model$variance == "image") images else min(people, images)
+  images <- noise_of_strata(scaled, parts) / share^2
+  if (model$variance == "image") {
+    return(q * (q + 1) / images)
+  }
+  # The covariance of a respondent's answers varies by chance, too: as the products of different
+  # answers do. It is added to the part of the images, so that both variances add up.
+  pairs <- noise_of_units(scaled, parts$respondent) - 2 * sum(rowSums(scaled^2)^2)
+  min(people, q * (q + 1) / (images + pairs))
 }
 
 # The sum of the squares of the units' parts of crossprod(effects).

@@ -326,6 +326,29 @@ test_that("terms are tested together", {
   expect_gt(joint$df.residual, 1)
 })
 
+test_that("with two-way errors, joint tests count the chance of both parts", {
+  ratings <- rated(40)
+  models <- lapply(c("two-way", "image", "respondent"), function(variance) {
+    rating_model(ratings, angry ~ group + poly(age, 3), variance = variance)
+  })
+  nu <- vapply(models, \(model) tidy(model, "terms")$df.residual[2] + 2, 0)
+  fit <- models[[1]]$fits[[1]]
+  answers <- models[[1]]$answers
+  x <- models[[1]]$x[answers$row[fit$rows], ]
+  effects <- (fit$weight * (x %*% solve(crossprod(x, fit$weight * x))))[, 3:5]
+  scaled <- effects %*% solve(chol(crossprod(effects)))
+  respondent <- answers$respondent[fit$rows]
+  # One by one: the elements of the sum of products of two answers of a respondent.
+  pairs <- utils::combn(length(respondent), 2)
+  pairs <- pairs[, respondent[pairs[1, ]] == respondent[pairs[2, ]]]
+  noise <- sum(apply(pairs, 2, function(own) {
+    product <- outer(scaled[own[1], ], scaled[own[2], ])
+    sum((product + t(product))^2)
+  }))
+  expect_equal(nu[1], min(nu[3], 12 / (12 / nu[2] + noise)))
+  expect_lt(nu[1], nu[2])
+})
+
 test_that("joint tests do not depend on the reference level", {
   ratings <- golden_survey()
   other <- dplyr::mutate(ratings, group = factor(group, c("R", "I", "D")))

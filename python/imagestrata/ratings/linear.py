@@ -395,6 +395,7 @@ class LinearFit:
         n = len(self.people)
         ones = np.ones(len(scaled))
         own = _products(self._respondent, scaled, ones, n)
+        of_people = _noise(own, scipy.sparse.eye_array(n))
         # The directions in which respondents are most and least unequal: unlike coefficients, they
         # do not depend on the reference levels of factors.
         turned = np.linalg.eigh((own @ own).sum(axis=0))[1]
@@ -402,7 +403,7 @@ class LinearFit:
         per_person = _sums(self._respondent, (scaled @ turned) ** 2)
         naive = per_person.sum(axis=0) ** 2 / (per_person**2).sum(axis=0)
         alone = np.array([self._degrees_of_people(one) for one in at])
-        people = q * (q + 1) / _noise(own, scipy.sparse.eye_array(n)) * (alone / naive).min()
+        people = q * (q + 1) / of_people * (alone / naive).min()
         if self.variance == "respondent":
             return float(people)
         several = self._in_several
@@ -410,8 +411,13 @@ class LinearFit:
         if share < LEAST_OF_OTHERS:
             return float(min(people, *(self._degrees(one) for one in at)))
         own = _products(self._unit[several], scaled[several], ones[several], self._overlap.shape[0])
-        images = q * (q + 1) * share**2 / _noise(own, self._overlap)
-        return float(images if self.variance == "image" else min(people, images))
+        images = _noise(own, self._overlap) / share**2
+        if self.variance == "image":
+            return float(q * (q + 1) / images)
+        # The covariance of a respondent's answers varies by chance, too: as the products of
+        # different answers do. It is added to the part of images, so that both variances add up.
+        pairs = of_people - 2 * ((scaled**2).sum(axis=1) ** 2).sum()
+        return float(min(people, q * (q + 1) / (images + pairs)))
 
     def _degrees_of_people(self, a: Floats) -> float:
         """Satterthwaite's, if answers are independent and vary equally (Bell and McCaffrey)."""
