@@ -172,11 +172,10 @@ show_scale <- function(facet, ends) {
     table <- gtable::gtable_add_rows(table, grid::unit(1.4 * text$size, "pt"), -1)
     last <- which(layout$ROW == max(layout$ROW))
     for (i in last) {
-      names <- c("panel", paste("panel", layout$COL[i], layout$ROW[i], sep = "-"))
-      at <- which(table$layout$name %in% names)[1]
+      cell <- cell_of_panel(table, layout$ROW[i], layout$COL[i])
       bar <- scale_bar(ends, ranges[[i]]$x.range, text)
       table <- gtable::gtable_add_grob(
-        table, bar, nrow(table), table$layout$l[at], clip = "off", name = paste0("scale-", i)
+        table, bar, nrow(table), cell$column, clip = "off", name = paste0("scale-", i)
       )
     }
     table

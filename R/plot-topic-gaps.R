@@ -198,8 +198,7 @@ point_directions <- function(facet, pairs, palette, ahead = "more") {
       table <- gtable::gtable_add_rows(table, grid::unit(lines * size, "pt"), top - 1)
     }
     for (i in seq_len(nrow(layout))) {
-      names <- c("panel", paste("panel", layout$COL[i], layout$ROW[i], sep = "-"))
-      at <- which(table$layout$name %in% names)[1]
+      cell <- cell_of_panel(table, layout$ROW[i], layout$COL[i])
       contrast <- if (is.null(layout$contrast)) 1 else as.character(layout$contrast[i])
       pair <- pairs[[contrast]]
       grob <- grid::gTree(
@@ -207,7 +206,7 @@ point_directions <- function(facet, pairs, palette, ahead = "more") {
         name = "directions", cl = "imagestrata_directions"
       )
       table <- gtable::gtable_add_grob(
-        table, grob, table$layout$t[at] - 1, table$layout$l[at],
+        table, grob, cell$row - 1, cell$column,
         clip = "off", name = paste0("directions-", i)
       )
     }

@@ -187,6 +187,13 @@ extend_facet <- function(facet, add) {
   })
 }
 
+# The row and column of a table of panels in which one of them is. Not by its name: in ggplot2 3.4,
+# names of panels in several rows are not those of their places.
+cell_of_panel <- function(table, row, column) {
+  panels <- table$layout[grepl("^panel", table$layout$name), ]
+  list(row = sort(unique(panels$t))[row], column = sort(unique(panels$l))[column])
+}
+
 # The further arguments of draw_panels() are coord, data, theme and params.
 theme_among <- function(...) {
   given <- list(...)

@@ -381,10 +381,22 @@ panels_across <- function(data, more, scales = "fixed", call = rlang::caller_env
   facet$params$labeller <- label_abreast(function(labels) {
     texts <- name_panels(labels)
     place <- which(names(labels) %in% c("contrast", "change"))
-    texts[place] <- lapply(labels[place], \(one) gsub(" - ", "\n-\u00a0", as.character(one)))
+    texts[place] <- lapply(labels[place], \(one) break_at_minus(as.character(one)))
     texts
   }, columns_of_panels(data, more))
   facet
+}
+
+# "Democrat -" above "Republican": the sign is beside the shorter name, and never alone in a line.
+break_at_minus <- function(contrasts) {
+  vapply(contrasts, function(contrast) {
+    sides <- strsplit(contrast, " - ", fixed = TRUE)[[1]]
+    if (length(sides) == 2 && nchar(sides[1]) > nchar(sides[2])) {
+      paste0(sides[1], "\n-\u00a0", sides[2])
+    } else {
+      gsub(" - ", "\u00a0-\n", contrast, fixed = TRUE)
+    }
+  }, "", USE.NAMES = FALSE)
 }
 
 # ---- Colours, scales, words ---------------------------------------------------------------

@@ -192,6 +192,12 @@ test_that("titles of panels side by side do not meet", {
   strips <- label_abreast(name_panels, 3)(data[1, ])
   expect_lte(max(nchar(strsplit(unlist(strips), "\n")[[1]])), 11)
   expect_equal(columns_of_panels(data, character()), 1)
+  contrasts <- c("Democrat - Independent", "Independent - Republican", "a - b - c")
+  expect_equal(
+    break_at_minus(contrasts),
+    c("Democrat\u00a0-\nIndependent", "Independent\n-\u00a0Republican", "a\u00a0-\nb\u00a0-\nc")
+  )
+  expect_equal(wrap_abreast(break_at_minus(contrasts), 3), break_at_minus(contrasts))
   expect_equal(reliability_breaks(c(-0.1, 1)), c(0, 0.25, 0.5, 0.75, 1))
   expect_equal(reliability_breaks(c(-3, 1)), -3:1)
 })

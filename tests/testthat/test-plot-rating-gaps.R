@@ -150,3 +150,31 @@ test_that("text has enough contrast on white", {
     expect_gte(1.05 / (relative_luminance(rgb) + 0.05), 4.4)
   }
 })
+
+test_that("arrows are above their own panels, in several rows of panels, too", {
+  ratings <- dplyr::filter(simulated_ratings, cluster <= 12, item %in% c("angry", "proud"))
+  person <- as.integer(factor(ratings$respondent_id))
+  ratings$group <- c("a", "b", "c")[person %% 3 + 1]
+  ratings$topic <- c("x", "y")[ratings$cluster %% 2 + 1]
+  gaps <- quietly(rating_gaps(ratings, by = c(group, topic)))
+  plot <- plot_rating_gaps(gaps)
+  layout <- ggplot2::ggplot_build(plot)$layout$layout
+  expect_equal(max(layout$ROW), 2)
+  table <- ggplot2::ggplotGrob(plot)
+  places <- table$layout
+  panels <- places[grepl("^panel", places$name), ]
+  for (i in seq_len(nrow(layout))) {
+    at <- which(places$name == paste0("directions-", i))
+    # By the place, not by the name: the row above that of the panel.
+    expect_equal(places$l[at], sort(unique(panels$l))[layout$COL[i]])
+    expect_equal(places$t[at], sort(unique(panels$t))[layout$ROW[i]] - 1)
+    contrast <- paste(table$grobs[[at]]$pair, collapse = " - ")
+    expect_equal(contrast, as.character(layout$contrast[i]))
+  }
+  means <- quietly(rating_means(ratings, by = c(group, cluster)))
+  few <- means[means$cluster %in% 1:4, ]
+  table <- ggplot2::ggplotGrob(plot_rating_means(few, scale = c(0, 30)))
+  places <- table$layout
+  bars <- places$l[grepl("^scale-", places$name)]
+  expect_equal(sort(bars), sort(unique(places$l[grepl("^panel", places$name)])))
+})
