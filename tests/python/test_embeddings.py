@@ -141,7 +141,7 @@ class TestFiles:
 
     def test_nothing_there(self, tmp_path: Path) -> None:
         with pytest.raises(ImagestrataError, match="There are no embeddings in"):
-            Embeddings.load(tmp_path / "nowhere")
+            Embeddings.load(tmp_path)
 
     def test_vectors_are_plain_parquet_with_ids(self, tmp_path: Path) -> None:
         import pyarrow.parquet as pq

@@ -15,7 +15,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from imagestrata import Embeddings, FineTunedModel, draw_demo_corpus
+import imagestrata
+from imagestrata import Embeddings, FineTunedModel, ImagestrataError, draw_demo_corpus
+from imagestrata.cli import COMMANDS
+from imagestrata.provenance import require_step
 from labelled import draw_labelled
 
 TABLES = ["images.parquet", "clusters.parquet", "clustering.parquet", "trace.parquet"]
@@ -183,6 +186,39 @@ def test_steps_in_the_wrong_order(tmp_path, invoke):
         code, _, err = invoke(step, tmp_path)
         assert code == 2
         assert f"'{needed}' has not been run" in err
+
+
+def test_every_command_says_that_there_is_no_run_folder(tmp_path, monkeypatch, invoke):
+    monkeypatch.chdir(tmp_path)
+    names = [
+        name for name, one in COMMANDS.items() if "run_folder" in {x.name for x in one.click.params}
+    ]
+    assert len(names) > 20
+    for name in names:
+        code, _, err = invoke(name, "nowhere")
+        assert code == 2 and "There is no run folder 'nowhere' (working folder: " in err, name
+        assert err.rstrip().endswith("make one with `imagestrata scan --out FOLDER`."), name
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_functions_say_that_there_is_no_run_folder(tmp_path):
+    nowhere = tmp_path / "nowhere"
+    for use in (
+        imagestrata.Clustering.load,
+        imagestrata.Embeddings.load,
+        imagestrata.methods_paragraph,
+        lambda run: imagestrata.share_bundle(run, tmp_path / "bundle"),
+    ):
+        with pytest.raises(ImagestrataError, match=r"There is no run folder '.*nowhere'"):
+            use(nowhere)
+
+
+def test_a_new_variant_is_no_missing_run_folder(tmp_path):
+    (tmp_path / "run.json").write_text('{"steps": {}}')
+    with pytest.raises(ImagestrataError, match="the step 'embed' has not been run"):
+        require_step(tmp_path / "variants" / "new", "embed")
+    with pytest.raises(ImagestrataError, match="There is no run folder"):
+        require_step(tmp_path / "others" / "new", "embed")
 
 
 def picture(colour: tuple[int, int, int] = (200, 30, 30)) -> Image.Image:
@@ -361,7 +397,7 @@ def test_a_variant_has_clusters_of_its_own(finished, corpus, tmp_path, invoke):
         code, _, err = invoke(*step)
         assert code == 0, err
     assert (variant / "packets.csv").exists() and not (out / "packets.csv").exists()
-    code, _, err = invoke("cluster", tmp_path / "other", "--name", "five")
+    code, _, err = invoke("cluster", tmp_path, "--name", "five")
     assert code == 2 and "contains no run" in err
 
 

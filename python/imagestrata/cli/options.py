@@ -22,7 +22,7 @@ import imagestrata
 from ..progress import Progress, json_lines
 from .config import read_config
 from .output import show
-from .run_folder import read_codes, read_grid, read_named, read_number, read_questions
+from .run_folder import existing_run, read_codes, read_grid, read_named, read_number, read_questions
 from .texts import help_of
 
 Folder = Annotated[
@@ -38,7 +38,9 @@ Pictures = Annotated[
         "your own columns."
     ),
 ]
-RunFolder = Annotated[Path, typer.Argument(help="The run folder of the earlier steps.")]
+RunFolder = Annotated[
+    Path, typer.Argument(help="The run folder of the earlier steps.", callback=existing_run)
+]
 Out = Annotated[Path, typer.Option(help="The run folder to write to.")]
 Name = Annotated[
     str | None,

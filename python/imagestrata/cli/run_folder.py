@@ -63,6 +63,13 @@ def scanned(run_folder: Path) -> pd.DataFrame:
     return read_scanned(_finished(run_folder, "scan"))
 
 
+def existing_run(run_folder: Path) -> Path:
+    """The run folder, if it exists; an error otherwise."""
+    from ..provenance import check_run
+
+    return check_run("run", run_folder)
+
+
 def placed(run_folder: Path, name: str | None) -> Path:
     """The run folder, or its variant of this name."""
     from ..provenance import variant_folder

@@ -19,7 +19,7 @@ from ..corpus.pictures import embedded_pictures
 from ..errors import ImagestrataError, plural
 from ..files import damaged, make_folder, read_json, write_json, write_table
 from ..names import KEYS
-from ..provenance import check_base, fingerprint, read_table, run_of, step_folder
+from ..provenance import check_base, check_run, fingerprint, read_table, run_of, step_folder
 from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, keep_given, with_file, with_text_ids
 from ..validate import check_bool, check_int, check_path
@@ -383,7 +383,7 @@ class Clustering(Shown):
         """
         from .curated import has_edits, with_edits
 
-        folder = check_path("folder", folder)
+        folder = check_run("folder", folder)
         found = load_found(folder)
         found = with_edits(found, folder) if has_edits(folder, found) else found
         return with_themes(found, folder)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..corpus.scan import read_scanned
 from ..errors import ImagestrataError
 from ..names import Images
+from ..provenance import check_run
 from ..tables import check_table, id_texts, with_text_ids
-from ..validate import check_path
 from ..wording import arg, kind_of, quote, verb
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def scan_of(clustering: Clustering, images: Any = None) -> pd.DataFrame | None:
     if images is None:
         return None
     if isinstance(images, str | os.PathLike):
-        folder = check_path("images", images)
+        folder = check_run("images", images)
         try:
             images = read_scanned(folder)
         except (FileNotFoundError, NotADirectoryError):

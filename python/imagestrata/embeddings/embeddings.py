@@ -16,11 +16,11 @@ from ..corpus.located import located, located_file
 from ..corpus.scan import check_unique
 from ..errors import ImagestrataError, plural
 from ..files import make_folder
-from ..provenance import step_folder
+from ..provenance import check_run, step_folder
 from ..rows import rows_not_finite
 from ..shown import Part, Shown
 from ..tables import from_elsewhere, id_texts, with_file
-from ..validate import check_path, check_unmasked
+from ..validate import check_unmasked
 from ..wording import arg, kind_of, quote, verb
 from .mapped import file_of, load_vectors, map_vectors
 from .parts import (
@@ -170,7 +170,7 @@ class Embeddings(Shown):
         ImagestrataError
             If the folder has no finished embeddings, or some parts are missing or damaged.
         """
-        run = step_folder(check_path("folder", folder), "embed")
+        run = step_folder(check_run("folder", folder), "embed")
         loaded = read_embeddings(run / "embeddings")
         if loaded is None:
             begun = (run / "embeddings").is_dir()

@@ -22,6 +22,7 @@ from .replaced import remove_drawn
 from .run import (
     bases_have_grown,
     check_base,
+    check_run,
     check_settings,
     edited_since,
     editing_of,
@@ -51,6 +52,7 @@ __all__ = [
     "Step",
     "bases_have_grown",
     "check_base",
+    "check_run",
     "check_settings",
     "code_of",
     "edited_since",

@@ -23,7 +23,7 @@ from ..errors import ImagestrataError, warn
 from ..files import damaged, file_hash, read_json, write_json
 from ..steps import step_kinds
 from ..validate import check_path
-from ..wording import SAME_CALL, arg, quote, setting, verb
+from ..wording import SAME_CALL, Name, arg, quote, setting, verb
 
 _PACKAGES = (
     "imagestrata", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "torch", "torchvision",
@@ -223,9 +223,20 @@ def step_folder(folder: Path, name: str) -> Path:
     return find_step(folder, name)[0]
 
 
+def check_run(name: str, value: Any) -> Path:
+    """Check for a run folder that exists, or a variant of one, which may have no step yet."""
+    folder = check_path(name, value)
+    if not folder.exists() and run_around(folder) is None:
+        raise ImagestrataError(
+            f"There is no run folder {quote(folder)} (working folder: {quote(Path.cwd())}).",
+            f"Check the spelling, or make one with {verb('scan_images', ..., out=Name('folder'))}.",
+        )
+    return folder
+
+
 def require_step(folder: Path, name: str) -> dict[str, Any]:
     """The entry of a finished step; an error that names the verb to run if it is not finished."""
-    place, entry = find_step(check_path("run", folder), name)
+    place, entry = find_step(check_run("run", folder), name)
     kind = step_kinds()[name]
     again = f"Run {verb(kind.verb)} on it first."
     if entry is None or not entry["finished"]:

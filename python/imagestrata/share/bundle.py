@@ -45,6 +45,7 @@ from ..lock import lock_folder
 from ..names import Exclude, excluded
 from ..progress import Progress
 from ..provenance import (
+    check_run,
     find_step,
     fingerprint,
     read_run,
@@ -250,7 +251,7 @@ def share_bundle(
     unusual number of copies may be recognised by it. The same holds for ``weight_share`` of a
     sample that was weighted by posts. Posts themselves are never included.
     """
-    source = check_path("run", run)
+    source = check_run("run", run)
     given = _check_columns(columns)
     if noise is not None:
         noise = check_float("noise", noise, minimum=0, maximum=10)

@@ -14,9 +14,8 @@ from ..clustering.join import has_residual
 from ..clustering.themes import NEAR
 from ..errors import ImagestrataError, plural, warn
 from ..files import read_json
-from ..provenance import find_step, read_run, require_step, variants_of, version
+from ..provenance import check_run, find_step, read_run, require_step, variants_of, version
 from ..steps import step_kinds
-from ..validate import check_path
 from ..verbs import public
 from ..wording import SAME_CALL, arg, quote, verb
 
@@ -108,7 +107,7 @@ def methods_paragraph(run: str | os.PathLike[str] | None = None, results: Any = 
                 f"Give a run folder as {arg('run')}, or results to describe as {arg('results')}.",
             )
         return "\n\n".join([*analyses, _citation([])])
-    folder = check_path("run", run)
+    folder = check_run("run", run)
     steps = _finished(folder, step_kinds())
     texts = [" ".join(_sentences(folder, steps))] if steps else []
     for variant in variants_of(folder):
