@@ -356,7 +356,7 @@ table_note <- function(rows, write, wide, table, what = NULL, about = NULL) {
     beside_words(rows, write, wide, what),
     worded("weight", what_counts),
     if (length(people) == 1) paste("respondents are weighted by", people),
-    worded("variance", error_words), about, worded("adjust", adjust_words),
+    worded("variance", error_words), about, adjust_note(worded("adjust", adjust_words), write),
     if ("corrected" %in% rows[["method"]]) "corrected by predictions of all images"
   )
   numbers <- counts_text(rows, what)
@@ -369,6 +369,12 @@ table_note <- function(rows, write, wide, table, what = NULL, about = NULL) {
     numbers,
     if (shortage) paste0(" ", dash, ": cannot be estimated.")
   )
+}
+
+# Intervals never are adjusted, and may exclude 0 where p is 1.
+adjust_note <- function(words, write) {
+  adjusted <- !is.null(words) && words != adjust_words[["none"]]
+  paste0(words, if (adjusted && write$uncertainty == "interval") ", intervals are not")
 }
 
 beside_words <- function(rows, write, wide, what) {
@@ -419,7 +425,12 @@ print.imagestrata_paper_table <- function(x, ...) {
 
 #' @exportS3Method knitr::knit_print
 knit_print.imagestrata_paper_table <- function(x, ...) { # nolint
-  knitr::asis_output(render_table(x, if (knitr::is_latex_output()) "latex" else "markdown"))
+  if (!knitr::is_latex_output()) {
+    return(knitr::asis_output(render_table(x, "markdown")))
+  }
+  # Documents load booktabs themselves only for tables in markdown.
+  needed <- if (rlang::is_installed("rmarkdown")) list(rmarkdown::latex_dependency("booktabs"))
+  knitr::asis_output(render_table(x, "latex"), meta = needed)
 }
 
 align_of <- function(table) {
@@ -434,9 +445,7 @@ render_table <- function(table, format) {
   if (format == "gt") {
     rlang::check_installed("gt", "for tables of gt.")
     # Not among the suggested packages: most users have no need of it.
-    gt <- asNamespace("gt")
-    found <- gt$tab_header(gt$gt(plain_tibble(table)), title = caption)
-    return(gt$tab_source_note(found, note))
+    return(gt_table(table, asNamespace("gt")))
   }
   rlang::check_installed("knitr", "to write tables for papers.")
   cells <- plain_tibble(table)
@@ -459,13 +468,19 @@ render_table <- function(table, format) {
   latex <- function(text) {
     gsub("\u2212", "$-$", gsub("\u00d7", "$\\times$", text, fixed = TRUE), fixed = TRUE)
   }
-  body <- latex(gsub(dash, "--", paste(body, collapse = "\n"), fixed = TRUE))
-  words <- function(text) latex(gsub(dash, "--", escape_latex(text), fixed = TRUE))
+  # In many fonts of LaTeX, "<" and ">" are other signs.
+  body <- latex(escape_signs(paste(body, collapse = "\n")))
+  words <- function(text) latex(escape_signs(escape_latex(text)))
   paste0(
     "\\begin{table}\n\\centering\n\\caption{", words(caption), "}\n", trimws(body),
     "\n\n\\smallskip\n\\parbox{\\linewidth}{\\footnotesize \\emph{Note.} ", words(note),
     "}\n\\end{table}\n"
   )
+}
+
+gt_table <- function(table, gt) {
+  found <- gt$tab_header(gt$gt(plain_tibble(table)), title = attr(table, "caption"))
+  gt$tab_source_note(found, attr(table, "note"))
 }
 
 escape_markdown <- function(text) gsub("([\\\\`*_|<>#$~^])", "\\\\\\1", text)
@@ -476,8 +491,22 @@ escape_html <- function(text) {
 }
 
 escape_latex <- function(text) {
+  text <- gsub("\\", "\1", text, fixed = TRUE)
   text <- gsub("([#$%&_{}])", "\\\\\\1", text)
-  gsub("<", "\\textless{}", text, fixed = TRUE)
+  signs <- c("\1" = "\\textbackslash{}", "~" = "\\textasciitilde{}", "^" = "\\textasciicircum{}")
+  replace_signs(text, signs)
+}
+
+# Signs that kable() leaves as they are.
+escape_signs <- function(text) {
+  replace_signs(text, c("<" = "\\textless{}", ">" = "\\textgreater{}", "\u2013" = "--"))
+}
+
+replace_signs <- function(text, signs) {
+  for (sign in names(signs)) {
+    text <- gsub(sign, signs[[sign]], text, fixed = TRUE)
+  }
+  text
 }
 
 # Word by pandoc from markdown; other files are the text itself.
@@ -485,7 +514,9 @@ write_paper_table <- function(table, out, call = rlang::caller_env()) {
   format <- table_formats[[tolower(tools::file_ext(out))]]
   text <- render_table(table, if (format == "docx") "markdown" else format)
   if (format != "docx") {
-    writeLines(enc2utf8(text), out, useBytes = TRUE)
+    # A page without its encoding shows other signs in Word on Windows.
+    page <- if (format == "html") "<meta charset=\"utf-8\">"
+    writeLines(c(page, enc2utf8(text)), out, useBytes = TRUE)
     return()
   }
   rlang::check_installed("rmarkdown", "to write tables for Word.", call = call)

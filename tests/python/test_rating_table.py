@@ -87,10 +87,35 @@ def test_formats_have_caption_numbers_and_note(format):
         assert "[$-$1.81, 1.81]" in text and r"survey\_weight" in text and r"90\% int" in text
 
 
+def small_gaps(adjust: str) -> pd.DataFrame:
+    return small_means().assign(
+        contrast=r"a<b>c - d~e^f\g", p_value=0.0001, p_adjusted=0.0001, adjust=adjust
+    )
+
+
+def test_signs_of_latex_are_written_out():
+    latex = rating_table(small_gaps("holm"), labels={"proud": "p > 0 & ~"}, to="latex")
+    assert r"\textless{}.001" in latex and r"p \textgreater{} 0 \& \textasciitilde{}" in latex
+    assert r"a\textless{}b\textgreater{}c $-$ d\textasciitilde{}e\textasciicircum{}f" in latex
+    assert r"f\textbackslash{}g" in latex and "<" not in latex and ">" not in latex
+
+
+def test_the_note_says_that_intervals_are_not_adjusted():
+    def note(adjust: str, **more: str) -> str:
+        return str(rating_table(small_gaps(adjust), **more).attrs["note"])
+
+    assert "adjusted by Holm's method, intervals are not. " in note("holm")
+    assert "Benjamini and Hochberg, intervals are not. " in note("BH")
+    assert "p values are not adjusted. " in note("none")
+    assert "intervals" not in note("holm", uncertainty="standard error")
+
+
 def test_files_have_the_format_of_their_extension(tmp_path: Path):
     for ending in (".md", ".tex", ".html"):
         out = rating_table(small_means(), out=tmp_path / f"means{ending}")
         assert "3.46" in out.read_text(encoding="utf-8")
+    page = (tmp_path / "means.html").read_text(encoding="utf-8")
+    assert page.startswith('<meta charset="utf-8">\n<table')
     with pytest.raises(ImagestrataError, match="exists"):
         rating_table(small_means(), out=out)
     rating_table(small_means(), out=out, overwrite=True)

@@ -56,6 +56,63 @@ test_that("all formats have the caption, the numbers and the note", {
   expect_output(print(table), "Mean ratings by group")
 })
 
+test_that("signs of LaTeX are written out, in cells and in notes", {
+  gaps <- dplyr::mutate(
+    small_means()[c(1, 3), ], contrast = "a<b>c - d~e^f\\g", p.adjusted = 0.0001, p.value = 0.0001,
+    adjust = "holm"
+  )
+  latex <- rating_table(gaps, labels = c(proud = "p > 0 & ~^\\"), to = "latex")
+  expect_match(latex, "\\textless{}.001", fixed = TRUE)
+  expect_match(latex, "p \\textgreater{} 0 \\& \\textasciitilde{}", fixed = TRUE)
+  caption <- paste0(
+    "{Gaps between mean ratings: a\\textless{}b\\textgreater{}c $-$ ",
+    "d\\textasciitilde{}e\\textasciicircum{}f\\textbackslash{}g"
+  )
+  expect_match(latex, caption, fixed = TRUE)
+  expect_no_match(latex, "[<>]")
+})
+
+test_that("a document as PDF loads the package that its tables need", {
+  before <- knitr::opts_knit$get("rmarkdown.pandoc.to")
+  withr::defer(knitr::opts_knit$set(rmarkdown.pandoc.to = before))
+  knitr::opts_knit$set(rmarkdown.pandoc.to = "latex")
+  printed <- knitr::knit_print(rating_table(small_means()))
+  expect_match(printed, "\\toprule", fixed = TRUE)
+  expect_equal(attr(printed, "knit_meta"), list(rmarkdown::latex_dependency("booktabs")))
+})
+
+test_that("gt receives the rows, the caption and the note", {
+  # The functions of gt that are used, with the arguments that its help names.
+  gt <- list(
+    gt = function(data) list(rows = data),
+    tab_header = function(data, title, subtitle = NULL) c(data, title = title),
+    tab_source_note = function(data, source_note) c(data, note = source_note)
+  )
+  table <- rating_table(small_means())
+  found <- gt_table(table, gt)
+  expect_identical(found$rows, plain_tibble(table))
+  expect_equal(found$title, "Mean ratings by group")
+  expect_equal(found$note, attr(table, "note"))
+  real <- tryCatch(
+    rating_table(small_means(), to = "gt"), rlib_error_package_not_found = function(error) error
+  )
+  expected <- if (rlang::is_installed("gt")) "gt_tbl" else "rlib_error_package_not_found"
+  expect_s3_class(real, expected)
+})
+
+test_that("the note says that intervals are not adjusted, where they are shown", {
+  gaps <- function(adjust) {
+    dplyr::mutate(
+      small_means()[1, ], contrast = "D - R", p.value = 0.01, p.adjusted = 1, adjust = adjust
+    )
+  }
+  note <- function(adjust, ...) attr(rating_table(gaps(adjust), ...), "note")
+  expect_match(note("holm"), "adjusted by Holm's method, intervals are not. ", fixed = TRUE)
+  expect_match(note("BH"), "Benjamini and Hochberg, intervals are not. ", fixed = TRUE)
+  expect_match(note("none"), "p values are not adjusted. ", fixed = TRUE)
+  expect_no_match(note("holm", uncertainty = "standard error"), "intervals")
+})
+
 test_that("files have the format of their extension, and are not replaced unasked", {
   folder <- withr::local_tempdir()
   for (extension in c("md", "tex", "html", "docx")) {
@@ -65,6 +122,8 @@ test_that("files have the format of their extension, and are not replaced unaske
     expect_error(rating_table(small_means(), out = out), "exists", class = "imagestrata_error")
     suppressMessages(rating_table(small_means(), out = out, overwrite = TRUE))
   }
+  page <- readLines(file.path(folder, "means.html"), encoding = "UTF-8")
+  expect_equal(page[1:2], c("<meta charset=\"utf-8\">", "<table>"))
   expect_true("word/document.xml" %in% utils::unzip(out, list = TRUE)$Name)
   expect_error(
     rating_table(small_means(), out = file.path(folder, "a.pdf")), "must end in",

@@ -408,6 +408,8 @@ def _note(
         parts.append(ERRORS[variance])
     if gaps and adjust:
         parts.append(ADJUSTED[adjust])
+        if style.interval and adjust != "none":
+            parts[-1] += ", intervals are not"
     if "method" in rows and (rows["method"] == "corrected").any():
         parts.append("corrected by predictions of all images")
     note = "; ".join(parts) + "."
@@ -483,19 +485,24 @@ def _markdown(text: str) -> str:
     return re.sub(r"([\\`*_|<>#$~^])", r"\\\1", text)
 
 
+#: Signs that LaTeX would read as commands, or that some of its fonts lack.
+_LATEX = {sign: rf"\{sign}" for sign in "#$%&_{}"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", MINUS: "$-$", TIMES: r"$\times$", DASH: "--",
+}  # fmt: skip
+
+
 def _latex(text: str) -> str:
-    text = re.sub(r"([#$%&_{}])", r"\\\1", text)
-    signs = {"<": r"\textless{}", MINUS: "$-$", TIMES: r"$\times$", DASH: "--"}
-    for sign, written in signs.items():
-        text = text.replace(sign, written)
-    return text
+    return "".join(_LATEX.get(sign, sign) for sign in text)
 
 
 def _write(table: pd.DataFrame, file: Path) -> Path:
     """Word by pandoc from markdown; other files are the text itself."""
     format = FORMATS[file.suffix.lower()]
     if format != "docx":
-        write_text(file, _render(table, format))
+        # A page without its encoding shows other signs in Word on Windows.
+        page = '<meta charset="utf-8">\n' if format == "html" else ""
+        write_text(file, page + _render(table, format))
         return file
     pandoc = shutil.which("pandoc")
     if pandoc is None:
