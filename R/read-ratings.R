@@ -660,7 +660,8 @@ finish_ratings <- function(ratings, sample, items, item, flags) {
   }
   first <- c(
     "respondent_id", "group", "image_id", "cluster", if (!is.null(sample)) names_in(sample),
-    "item", "dimension", "rating", setdiff(sample_columns, "cluster")
+    "item", "dimension", "rating", setdiff(sample_columns, "cluster"),
+    "straight_lining", "too_fast", "packet_id", "position"
   )
   left <- setdiff(names(ratings), of_answers)
   ratings[c(intersect(first, left), setdiff(left, first))]

@@ -505,8 +505,8 @@ test_that("further columns of the sample and named ones of the survey come along
     names(ratings),
     c(
       "respondent_id", "group", "image_id", "cluster", "item", "dimension", "rating", "N_h", "n_h",
-      "weight_corpus", "weight_cluster", "weight_share", "age", "gender", "since",
-      "straight_lining", "too_fast", "party", "day", "group_of_image"
+      "weight_corpus", "weight_cluster", "weight_share", "straight_lining", "too_fast", "age",
+      "gender", "since", "party", "day", "group_of_image"
     )
   )
   expect_equal(ratings$group, c("D", "R"))
