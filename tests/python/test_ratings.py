@@ -1203,3 +1203,11 @@ def test_nobody_reads_thousands_of_pairs() -> None:
         _pairs(clusters, later_first=True)
     assert len(_pairs(clusters[1:])) == 4950
     assert len(_pairs(clusters, consecutive=True)) == 100
+
+
+def test_exports_of_qualtrics_are_recognised():
+    export = pd.DataFrame({"ResponseId": ["R_1"], "image_1": ["i1"], "1_rating_1": ["3"]})
+    with pytest.raises(ImagestrataError, match=r"Qualtrics .* `read_ratings\(\)` of R reads"):
+        read_ratings(export)
+    with pytest.raises(ImagestrataError, match="There are 'image_1', '1_rating_1': say which"):
+        read_ratings(export.drop(columns="ResponseId"))

@@ -17,7 +17,7 @@ from ..sampling.sample import follow
 from ..tables import as_number, check_table, keep_given, typed, with_text_ids
 from ..validate import check_scale
 from ..verbs import public
-from ..wording import arg, kind_of, quote, verb
+from ..wording import arg, foreign, kind_of, quote, verb
 from .answers import Asked, answered, once, read_tables, refuse
 from .key import read_key
 from .packets import EMOTIONS, check_items
@@ -55,8 +55,8 @@ def read_ratings(
 ) -> pd.DataFrame:
     """Read ratings, and join them to the sample.
 
-    R's ``read_ratings()`` also reads exports of Qualtrics, and lists problems for which this
-    function raises errors.
+    R's ``read_ratings()`` also reads exports of Qualtrics with one row per respondent, and lists
+    problems for which this function raises errors.
 
     Parameters
     ----------
@@ -306,7 +306,10 @@ def _long(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         raise ImagestrataError(
             "There is neither a column of ratings nor one that is called like an item "
             f"({', '.join(quote(name) for name in names)}).",
-            f"There are {seen}: say which with {arg('columns')} or {arg('items')}.",
+            f"This looks like an export of Qualtrics with one row per respondent, which "
+            f"{foreign('read_ratings()')} of R reads. Here, give one row per respondent and image."
+            if "ResponseId" in table
+            else f"There are {seen}: say which with {arg('columns')} or {arg('items')}.",
         )
     one = [name for name in table if name not in there]
     table = table.rename_axis("_row").reset_index()
