@@ -70,7 +70,8 @@ plot_rating_heatmap <- function(means,
       option = "mako", direction = -1,
       guide = ggplot2::guide_colourbar(
         barheight = ggplot2::unit(0.3, "lines"), barwidth = ggplot2::unit(7, "lines"),
-        title.vjust = 1, order = 1
+        # Beside the bar, a title with the ends of the scale is too wide for one column.
+        title.position = "top", title.hjust = 0.5, order = 1
       )
     ) +
     scale_x_clusters(

@@ -135,7 +135,7 @@ is_part <- function(means, ends) {
 # The whole scale with both its ends, or the part that is needed.
 scale_x_ratings <- function(ends, zoom, n_columns = 1) {
   # Labels of panels side by side must not meet.
-  n <- if (n_columns > 2) 2 else 5
+  n <- c(5, 3, 2)[min(n_columns, 3)]
   if (is.null(ends) || zoom) {
     return(ggplot2::scale_x_continuous(breaks = \(limits) pretty(limits, n)))
   }

@@ -151,6 +151,9 @@ test_that("the heat map is described in words, with the ends of the scale", {
   means <- few_means(by = cluster)
   plot <- plot_rating_heatmap(means, simulated_clusters[1:12, 1:2], scale = c(0, 10))
   expect_equal(plot$labels$fill, "Mean rating (scale 0 to 10)")
+  key <- grobs_of(plot)[["guide-box"]]
+  width <- grid::convertWidth(gtable::gtable_width(key$grobs[[1]]), "mm", valueOnly = TRUE)
+  expect_lt(width, 80)
   text <- ggplot2::get_alt_text(plot)
   expect_match(text, "^Heat map of mean ratings: a column for each of 12 clusters")
   expect_match(text, "120 cells")
