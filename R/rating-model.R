@@ -64,6 +64,12 @@
 #' standard errors may differ, too (in the simulated study by less than 0.4%). If a coefficient
 #' cannot be estimated without one respondent, its standard error is missing.
 #'
+#' With few images in a cluster, joint tests (`tidy(x, "terms")`) of `group:cluster` reject too
+#' rarely with `"two-way"`; `"respondent"`, which is about the images that were rated, finds more
+#' (`benchmarks/results/rating_terms.md` in the repository). Themes have more images. With 300
+#' clusters, `~ group * cluster` takes about half a minute for each item, and its joint tests take
+#' longer: name the items on the left side.
+#'
 #' @section Mixed models:
 #' `method = "mixed"` fits [lme4::lmer()] to each item and dimension. Respondents, images and
 #' clusters have random intercepts, and clusters also random slopes of the variables in `weight_by`
