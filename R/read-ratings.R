@@ -518,6 +518,7 @@ sort_out <- function(answers, sample, items, scale, too_fast, call = rlang::call
   problems <- dplyr::relocate(problems, "problem", "kept")
   ratings <- finish_ratings(ratings, sample, items, known[usable], flags)
   report_unrated_items(ratings)
+  report_unrated_clusters(ratings, sample)
   report_problems(problems, has_groups)
   new_ratings(ratings, problems, scale)
 }
@@ -720,6 +721,19 @@ report_unrated_items <- function(ratings) {
       "!" = "No ratings for {length(absent)} of {nlevels(ratings$item)} item{?s}: {.val {absent}}.
              Means of their dimensions use the other items.",
       i = "{.arg items} lists the items, and their names in the files."
+    ))
+  }
+}
+
+# Ratings cannot tell later which clusters they lack.
+report_unrated_clusters <- function(ratings, sample) {
+  cluster <- sample[["cluster"]]
+  absent <- !cluster %in% ratings[["cluster"]]
+  if (nrow(ratings) > 0 && any(absent)) {
+    cli::cli_inform(c(
+      "!" = "No ratings for {length(unique(cluster[absent]))} of
+             {count_of(length(unique(cluster)), 'cluster')}, with
+             {count_of(sum(absent), 'sampled image')}: no estimate includes them."
     ))
   }
 }

@@ -714,7 +714,18 @@ def test_items_that_nobody_rated_are_named():
         read_ratings(rows, sample())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        read_ratings(rows, sample(), items=["angry", "proud"])
+        read_ratings(rows, sample().iloc[:1], items=["angry", "proud"])
+
+
+def test_clusters_that_nobody_rated_are_counted():
+    rows, drawn = page_rows().iloc[:2], sample().assign(cluster=[1, *[2] * (len(sample()) - 1)])
+    rows["image_id"] = drawn["image_id"].iloc[0]
+    words = f"No ratings for 1 of 2 clusters, with {len(drawn) - 1} sampled image"
+    with pytest.warns(UserWarning, match=words):
+        read_ratings(rows, drawn, items=["angry", "proud"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_ratings(rows, drawn.assign(cluster=1), items=["angry", "proud"])
 
 
 def test_ids_that_lost_their_zeros_are_told_from_other_images():

@@ -598,6 +598,24 @@ test_that("packets that know their respondents need no packet_id in the files", 
   ])
 })
 
+test_that("clusters that nobody rated are counted", {
+  answers <- dplyr::select(simulated_ratings, respondent_id, image_id, item, rating)
+  lacking <- simulated_sample$image_id[simulated_sample$cluster %in% c(1, 2)]
+  expect_message(
+    read_ratings(
+      dplyr::filter(answers, !image_id %in% lacking), simulated_sample, packets = simulated_packets
+    ),
+    paste0("No ratings for 2 of 309 clusters, with ", length(lacking), " sampled images")
+  )
+  expect_no_message(
+    suppressMessages(
+      read_ratings(answers, simulated_sample, packets = simulated_packets),
+      classes = "imagestrata_problems"
+    ),
+    message = "No ratings for"
+  )
+})
+
 test_that("answers to other packets are listed, and other groups told", {
   answers <- data.frame(
     respondent_id = c("r1", "r1", "r2", "r3"), packet_id = c("p001", "p001", "p009", "p002"),

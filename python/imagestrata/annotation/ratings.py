@@ -466,7 +466,9 @@ def _join(
     if before:
         repeated = [name for name in (*names_in(table), *_OF_SAMPLE, *known) if name in table]
     left = keep_given(table.drop(columns=[*dict.fromkeys(repeated)]), columns, "the sample")
-    return left.join(known, on="image_id")
+    joined = left.join(known, on="image_id")
+    _warn_of_unrated_clusters(joined, known)
+    return joined
 
 
 def _same(given: pd.Series[Any], ours: pd.Series[Any]) -> bool:
@@ -495,6 +497,17 @@ def _warn_of_unrated(rated: set[str], names: list[str]) -> None:
             f"{len(absent)} of {plural(len(names), 'item')} have no ratings: "
             f"{', '.join(quote(name) for name in absent)}. The other items alone decide the means "
             f"of their dimensions. Name the items of the survey as {arg('items')}."
+        )
+
+
+def _warn_of_unrated_clusters(ratings: pd.DataFrame, sample: pd.DataFrame) -> None:
+    """Warn about clusters without ratings: ratings cannot tell later which clusters they lack."""
+    absent = ~sample["cluster"].isin(ratings["cluster"])
+    if len(ratings) and absent.any():
+        n, n_all = sample["cluster"][absent].nunique(), sample["cluster"].nunique()
+        warn(
+            f"No ratings for {n:,} of {plural(n_all, 'cluster')}, with "
+            f"{plural(int(absent.sum()), 'sampled image')}: no estimate includes them."
         )
 
 
