@@ -293,7 +293,8 @@ def test_whole_numbers_with_missing_ones_stay_whole():
         ({"unit": "author", "author": 3}, "`author` must be the name"),
         ({"period": "hour"}, "`period` must be one of"),
         ({"period": "day"}, "`period` needs times, but 2 of 2 values in the column 'account'"),
-        ({"images": "nowhere"}, "no scan of images in .*nowhere"),
+        ({"images": "nowhere"}, "There is no run folder 'nowhere'"),
+        ({"images": "."}, "no scan of images in "),
         ({"images": pd.DataFrame({"path": ["a"]})}, "`images` must be the result of"),
     ],
 )
