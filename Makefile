@@ -55,7 +55,7 @@ lint: .venv/dev
 	@tools/system-packages r
 	Rscript tools/lint.R
 
-# All of benchmarks/, about 75 minutes on two idle cores; what is done on this commit is not repeated.
+# All of benchmarks/, about an hour and a half on two cores; what is done on this commit is not repeated.
 bench: .venv/bench
 	@tools/system-packages chromium r tesseract
 	$(BIN)/python benchmarks/run.py
