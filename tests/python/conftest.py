@@ -71,9 +71,9 @@ def _skipped_where_a_package_is_missing() -> Any:
         return (yield)
     except (Exception, pytest.fail.Exception) as error:
         missing = _missing_package(error)
-        if missing is None:
-            raise
-        pytest.skip(_WANTING.format(missing))
+        if missing is not None:
+            pytest.skip(_WANTING.format(missing))
+        raise
 
 
 def _missing_package(error: BaseException | None) -> str | None:
