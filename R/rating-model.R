@@ -65,8 +65,9 @@
 #' cannot be estimated without one respondent, its standard error is missing.
 #'
 #' With few images in a cluster, joint tests (`tidy(x, "terms")`) of `group:cluster` reject too
-#' rarely with `"two-way"`; `"respondent"`, which is about the images that were rated, finds more
-#' (`benchmarks/results/rating_terms.md` in the repository). Themes have more images. With 300
+#' rarely with `"two-way"`, and with many (twenty) a little too often; `"respondent"`, which is about
+#' the images that were rated, finds more (`benchmarks/results/rating_terms.md` in the repository).
+#' Themes have more images, and their tests keep the level. With 300
 #' clusters, `~ group * cluster` takes about half a minute for each item, and its joint tests take
 #' longer: name the items on the left side.
 #'

@@ -311,7 +311,7 @@ def rating_model(
     *Joint tests* of terms are F tests (Hotelling's T squared). Their degrees of freedom are those
     of the covariance matrix of the coefficients, taken as a Wishart matrix (Pustejovsky and Tipton
     2018). With "two-way" the chance variations of both parts add up. With few images per cluster
-    the test of ``group:cluster`` rejects too rarely; take themes.
+    the test of ``group:cluster`` rejects too rarely, and with many a little too often; take themes.
 
     References
     ----------
